@@ -16,7 +16,7 @@ from dnsd.cli.output import echo
 from dnsd.cli.tables import table
 from dnsd.errors import ControlDown
 from dnsd.metrics.mnemonics import counter_name
-from dnsd.text import duration
+from dnsd.text import duration, shortlist
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,9 +127,8 @@ def _building(zones: Sequence[dict[str, Any]]) -> list[str]:
     """Return the line about zones that are being built, if there are any."""
     if not zones:
         return []
-    named = [f"{one['zone']} for {duration(one['seconds'])}" for one in zones[:_NAMED]]
-    more = f" and {len(zones) - _NAMED:,} more" if len(zones) > _NAMED else ""
-    return [f"building: {', '.join(named)}{more}"]
+    named = [f"{one['zone']} for {duration(one['seconds'])}" for one in zones]
+    return [f"building: {', '.join(shortlist(named, _NAMED, 'and {:,} more'))}"]
 
 
 def _transfers(states: dict[str, int] | None) -> list[str]:

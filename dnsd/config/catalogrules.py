@@ -52,18 +52,17 @@ def _of_template(template: TemplateConfig, place: KeyPath) -> Iterator[Fault]:
     if bool(template.primaries) == (template.directory is not None):
         yield (
             place,
-            "needs primaries, that its zones are fetched from, or a directory, that has their "
-            "files: one of the two",
+            "needs either primaries, to fetch its zones from, or the directory of their files",
         )
     if template.primaries and template.serial not in (None, "file"):
         yield (
             (*place, "serial"),
-            f'"{template.serial}" would give other serials than the primaries: leave it out',
+            f'"{template.serial}" would change the serials of the primaries: remove this key',
         )
     if template.allow_notify and not template.primaries:
         yield (
             (*place, "allow_notify"),
-            "only zones with primaries are asked for anew when a NOTIFY comes",
+            "has no effect without primaries: a NOTIFY makes dnsd ask them for the zone",
         )
 
 
@@ -71,24 +70,24 @@ def _of_catalog(config: Config, catalog: CatalogConfig, place: KeyPath) -> Itera
     if catalog.produce == bool(catalog.primaries):
         yield (
             place,
-            "needs primaries, that it is fetched from, or produce = true, if it is to list the "
-            "zones that are here: one of the two",
+            "needs either primaries, to fetch it from, or produce = true, to list the zones of "
+            "this node",
         )
     wrong: tuple[str, ...] = _PRODUCED_ONLY
-    what = "only a catalog with produce = true has members of ours"
+    what = "has no effect without produce = true"
     if catalog.produce:
-        wrong, what = _CONSUMED_ONLY, "a catalog that is produced brings no zones: leave it out"
+        wrong, what = _CONSUMED_ONLY, "has no effect with produce = true: it brings no zones"
         if not (config.transfers.allow_transfer or catalog.allow_transfer):
             yield (
                 (*place, "allow_transfer"),
-                "nobody may fetch the catalog: say who, here or in [transfers]",
+                "no client may fetch the catalog: allow some, here or in [transfers]",
             )
         if catalog.serial == "file":
-            yield (*place, "serial"), 'there is no file whose serial it could have: "unixtime" is'
+            yield (*place, "serial"), 'a produced catalog has no file: write "unixtime"'
     elif catalog.serial not in (None, "file"):
         yield (
             (*place, "serial"),
-            f'"{catalog.serial}" would give other serials than the primaries: leave it out',
+            f'"{catalog.serial}" would change the serials of the primaries: remove this key',
         )
     for key in wrong:
         if getattr(catalog, key):
@@ -98,7 +97,7 @@ def _of_catalog(config: Config, catalog: CatalogConfig, place: KeyPath) -> Itera
 def _templates_of(catalog: CatalogConfig, templates: set[str], place: KeyPath) -> Iterator[Fault]:
     listed = ", ".join(sorted(templates)) or "none"
     if catalog.template is None:
-        yield place, "needs template, the [[template]] that says what holds for its zones"
+        yield place, "needs template, the name of the [[template]] for its zones"
     elif catalog.template not in templates:
         yield (
             (*place, "template"),

@@ -16,6 +16,7 @@ from dnsd.config.units import format_duration
 from dnsd.control.zones.table import ZoneState
 from dnsd.image.state import ControlCells, FirstLoad
 from dnsd.process import log
+from dnsd.text import shortlist
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -102,7 +103,6 @@ class Readiness:
         coming = self._coming() or [*self._building.since]
         if not coming:
             return "the zones are being loaded"
-        named = ", ".join(sorted(coming)[:NAMED])
-        more = f" and {len(coming) - NAMED} more" if len(coming) > NAMED else ""
+        named = ", ".join(shortlist(sorted(coming), NAMED, "and {} more"))
         noun, verb = ("zone", "is") if len(coming) == 1 else ("zones", "are")
-        return f"{len(coming)} {noun} {verb} still being loaded: {named}{more}"
+        return f"{len(coming)} {noun} {verb} still being loaded: {named}"
