@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import re
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -65,6 +65,7 @@ class Stock:
         self.memory = memory
         # A pack is mapped once, for as long as one of its images is in use.
         self._mapped: WeakValueDictionary[str, mmap.mmap] = WeakValueDictionary()
+        self._held: dict[str, mmap.mmap] | None = None
         self._living: dict[str, set[str]] = {}
 
     def save(self, name: str, image: bytes | bytearray) -> str:
@@ -122,10 +123,21 @@ class Stock:
             raise ImageError(f"the image {name} is not whole: {error}") from error
         return Image.within(buffer, name)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep packs mapped to the end: very many images are opened, one after the other."""
+        self._held = {}
+        try:
+            yield
+        finally:
+            self._held = None
+
     def _open_packed(self, where: pack.Packed) -> Image:
         mapped = self._mapped.get(where.pack)
         if mapped is None:
             mapped = self._mapped[where.pack] = pack.view(self.directory / where.pack)
+        if (held := self._held) is not None:
+            held[where.pack] = mapped
         octets = memoryview(mapped)[where.at : where.at + where.size]
         return Image.within(octets, where.name, len(mapped) - where.at)
 

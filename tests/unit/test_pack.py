@@ -295,3 +295,17 @@ def test_a_pack_that_cannot_be_read_just_now_is_none_that_nobody_uses(
         assert list(stock.names()) == []
     (stock.directory / name).write_bytes(b"damaged")
     assert list(stock.names()) == [name]
+
+
+def test_a_pack_is_mapped_once_while_its_images_are_opened_one_after_the_other(
+    stock: Stock, jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = build(jobs)
+    viewed: list[Path] = []
+    view = pack.view
+    monkeypatch.setattr(pack, "view", lambda path: [viewed.append(path), view(path)][1])
+    with stock.held():
+        for name in names:
+            stock.open(name).close()
+    assert len(viewed) == 1
+    assert not stock._mapped, "and no longer than that"

@@ -67,11 +67,12 @@ class Earlier:
         found: list[BuildResult] = []
         if not self._names:
             return found
-        for job in jobs:
-            names = self._names.get(images.stem(job.origin), ())
-            reusable = images.reusable(self._stock, names, job)
-            if reusable is not None:
-                found.append(_result_of(*reusable))
+        with self._stock.held():
+            for job in jobs:
+                names = self._names.get(images.stem(job.origin), ())
+                reusable = images.reusable(self._stock, names, job)
+                if reusable is not None:
+                    found.append(_result_of(*reusable))
         return found
 
     def in_place_of(self, broken: BuildResult) -> BuildResult:
