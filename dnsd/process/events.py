@@ -58,6 +58,7 @@ InfoEvent = Literal[
     "update-done",
     "zone-loaded",
     "zone-unchanged",
+    "zone-unfetched",
 ]
 
 NoticeEvent = Literal[

@@ -8,6 +8,7 @@ import pytest
 from dnsd.control.zones.report import (
     MOST_LINES,
     MOST_ZONES,
+    NOT_FETCHED,
     ReloadReport,
     ZoneOutcome,
     ZoneReport,
@@ -28,6 +29,18 @@ def zone(name: str, outcome: ZoneOutcome, **more: object) -> ZoneReport:
 LOADED = zone("a.", ZoneOutcome.LOADED, serial=5, records=7, seconds=0.5)
 BROKEN = ZoneReport(zone="b.", outcome=ZoneOutcome.BROKEN, serial=4, findings=(WARNING, ERROR))
 UNCHANGED = zone("c.", ZoneOutcome.UNCHANGED, serial=3)
+
+
+def test_a_zone_that_is_to_be_fetched_first_is_no_error() -> None:
+    finding = Finding("b.records", 1, Severity.ERROR, "not yet", NOT_FETCHED)
+    zone = ZoneReport(zone="b.", outcome=ZoneOutcome.BROKEN, findings=(finding,))
+    (told,) = events(ReloadReport(ok=False, zones=(zone,)))
+    assert (told.event, told.sentence) == (
+        "zone-unfetched",
+        "zone b. is not fetched yet: answering SERVFAIL",
+    )
+    stale = msgspec.structs.replace(zone, serial=7)
+    assert next(events(ReloadReport(ok=False, zones=(stale,)))).event == "zone-broken"
 
 
 def test_errors_come_first_and_as_compilers_write_them() -> None:

@@ -26,6 +26,9 @@ MOST_LINES = 10
 """Findings of one zone in the log."""
 
 
+NOT_FETCHED = "not-fetched"
+"""The code of the finding about a zone of which there is nothing to load yet."""
+
 _UNSEEN = frozenset((STAGNANT, UNKEPT))
 """Codes of findings that no check of the file shows."""
 
@@ -138,11 +141,21 @@ def events(report: ReloadReport) -> Iterator[Told]:
     told.sort(key=lambda zone: zone.outcome in GOOD)
     for zone in told[:MOST_ZONES]:
         about: Fields = {"zone": zone.zone, "serial": zone.serial, "records": zone.records}
+        if _is_new(zone):
+            told_so = f"zone {zone.zone} is not fetched yet: answering SERVFAIL"
+            yield Told("zone-unfetched", told_so, {"zone": zone.zone})
+            continue
         yield Told(_EVENTS[zone.outcome], zone_line(zone), about)
         yield from _finding_events(zone)
     if len(told) > MOST_ZONES:
         more = f"... and {len(told) - MOST_ZONES} more zones ({summary(report)})"
         yield Told("zones-more", more, {})
+
+
+def _is_new(zone: ZoneReport) -> bool:
+    """Return whether there is nothing of a zone yet, because it is still to be fetched."""
+    is_broken = zone.outcome == ZoneOutcome.BROKEN and zone.serial is None
+    return is_broken and [one.code for one in zone.findings] == [NOT_FETCHED]
 
 
 def zone_line(zone: ZoneReport) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dnsd.build.pipeline import failed
 from dnsd.config.zones import received_directory
+from dnsd.control.zones.report import NOT_FETCHED
 from dnsd.transfer.kept import is_expired
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def unfetched(config: Config, jobs: Iterable[Job]) -> dict[str, BuildResult]:
     """Return what becomes of those ``jobs``, by origin, whose record file is not there yet."""
     fetched = f"{received_directory(config)}/"
     return {
-        job.origin: failed(job, UNFETCHED, "not-fetched")
+        job.origin: failed(job, UNFETCHED, NOT_FETCHED)
         for job in jobs
         if job.file.startswith(fetched) and not Path(job.file).exists()
     }
