@@ -1,8 +1,7 @@
-"""The account of each pool: all that it may give out, and what it gave out until a moment ago.
+"""The account of each pool: all answers that it may give, and those it gave until a moment ago.
 
 It grows at once. An address leaves it only when no worker can note it any more (``LATE_S``) and
-all notes have been read since: a crash in between must not forget it. Given the
-time (monotonic seconds).
+all notes were read since: a crash in between must not forget it. Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -40,11 +39,11 @@ class Accounts:
         return self._of.get(key, NOTHING)
 
     def all(self) -> Mapping[PoolRRset, PoolAccount]:
-        """Return them as they are now."""
+        """Return the current accounts."""
         return dict(self._of)
 
     def announce(self, key: PoolRRset, coming: PoolAccount) -> None:
-        """Take in what a pool is about to give out, or may give out soon."""
+        """Add what a pool is about to answer, or may answer soon."""
         if not (before := self.of(key)).covers(coming):
             self._of[key] = before.join(coming)
         if left := self._left.get(key):
@@ -52,7 +51,7 @@ class Accounts:
                 left.pop(address, None)
 
     def give(self, key: PoolRRset, here: PoolAccount, now: float) -> None:
-        """Note that a pool gives out ``here`` and nothing else from now on."""
+        """Note that from now on a pool answers only ``here``."""
         if here.addresses:
             self.announce(key, here)
         elif key not in self._of:

@@ -1,6 +1,6 @@
-"""Questions to the node's ledger: reports for whoever asks, and this node's own verdict.
+"""Answers questions from the node's ledger: reports for others, and this node's own verdict.
 
-Before anything is said, what workers have noted is read: ``sweep`` has it told to the keeper.
+Before each answer, the workers' notes are read: ``sweep`` passes them to the keeper.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Horizon:
         self._searched: set[CacheQuestion] = set()
 
     async def report(self, question: CacheQuestion | None = None) -> NodeReport:
-        """Return what this node says; without a question, what was given out of pools and before.
+        """Return this node's report; without a question, about its pools and the time before.
 
-        AdminError until the account of before is known.
+        AdminError until the earlier account is known.
         """
         if not self._keeper.ready:
             raise AdminError(NOT_YET)
@@ -101,7 +101,7 @@ class Horizon:
         return msgspec.structs.replace(report, lines=lines, doubt=doubt)
 
     def _changing(self, question: CacheQuestion | None) -> str:
-        """Return why the answer to a name is not the only one now, empty if it is."""
+        """Return why a name may have several answers now; empty if it has one."""
         if question is None or question.target or not self._keeper.is_changing(question):
             return ""
         return CHANGING
@@ -125,7 +125,7 @@ class Horizon:
         await self._keeper.save_declared()
 
     async def declare_alive(self, node: str) -> None:
-        """Take it back that a node is dead; AdminError if that was not declared."""
+        """Undo the declaration that a node is dead; AdminError if there is none."""
         try:
             self._keeper.ledger.revive_node(node)
         except StateError as error:

@@ -48,7 +48,7 @@ def _node(request: Mapping[str, Any]) -> str:
 
 
 def _seconds(request: Mapping[str, Any], key: str) -> float:
-    """Return a duration of a request; AdminError if it is none."""
+    """Return a duration in a request; AdminError if it is not one."""
     seconds = request.get(key)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 1e9:
         raise AdminError(f'"{key}" must be a number of seconds')

@@ -1,4 +1,4 @@
-"""Which answers of pools the ledger on disk covers: only those may be given.
+"""Which answers of pools the ledger on disk covers: workers may give only those.
 
 While the file is replaced, a power cut leaves the old one or the new one: an answer is covered if
 it is in both. A file that is missing covers everything, since it makes all of it UNKNOWN. Pure.
@@ -21,30 +21,30 @@ class PoolAccount(NamedTuple):
     ttl: int
 
     def covers(self, other: PoolAccount) -> bool:
-        """Return whether all of ``other`` is part of it."""
+        """Return whether it covers all of ``other``."""
         return other.addresses <= self.addresses and other.ttl <= self.ttl
 
     def join(self, other: PoolAccount) -> PoolAccount:
-        """Return what covers both."""
+        """Return an account that covers both."""
         return PoolAccount(self.addresses | other.addresses, max(self.ttl, other.ttl))
 
 
 class Coverage:
-    """What the file of the ledger covers; at first, nothing."""
+    """The accounts that the ledger's file covers; at first none."""
 
     def __init__(self) -> None:
         self._on_disk: Mapping[PoolRRset, PoolAccount] | None = {}
         self._coming: Mapping[PoolRRset, PoolAccount] | None = {}
 
     def covers(self, key: PoolRRset, wanted: PoolAccount) -> bool:
-        """Return whether answers of the pool ``key`` are covered, whenever the power goes."""
+        """Return whether answers of the pool ``key`` are covered, whenever the power fails."""
         return all(
             one is None or (key in one and one[key].covers(wanted))
             for one in (self._on_disk, self._coming)
         )
 
     def found(self, accounts: Mapping[PoolRRset, PoolAccount]) -> None:
-        """Note what the file covers that is there."""
+        """Note what the existing file covers."""
         self._on_disk = self._coming = accounts
 
     def begin(self, accounts: Mapping[PoolRRset, PoolAccount]) -> None:

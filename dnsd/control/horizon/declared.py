@@ -1,4 +1,4 @@
-"""A zone that is declared in the ledger: as a whole, with its pools."""
+"""Zones as the ledger declares them: as a whole, with their pools."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class DeclaredZone(NamedTuple):
-    """A zone that is about to be served: what is known of its image."""
+    """A zone that is about to be served, with the facts about its image."""
 
     shelved: Shelved
     pools: tuple[PoolMeta, ...] = ()
 
 
 class ZoneChange(NamedTuple):
-    """A zone that was replaced, and what caches may hold of it from its last answer on.
+    """A replaced zone, and what caches may hold of it after its last answer.
 
     ``generation`` is the first one without it; None while it is not published.
     """

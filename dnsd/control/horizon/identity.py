@@ -1,6 +1,6 @@
-"""What a node says of itself beside its account: which run it is, and which other nodes it knows.
+"""What a node reports beside its account: its current run, and the other nodes that it knows.
 
-Without that nothing is SAFE by its report (:mod:`dnsd.caches.site`).
+Without these nothing is SAFE by its report (:mod:`dnsd.caches.site`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Identity:
         self._ceiling = ceiling
 
     def meet(self, ledger: Ledger) -> bool:
-        """Have ``ledger`` remember the nodes that were heard; return whether that is news."""
+        """Note the nodes that were heard in ``ledger``; return whether any is new."""
         told = [
             ledger.meet(one.node, one.url, one.at)
             for one in self._peers.peers
@@ -48,7 +48,7 @@ class Identity:
         return any(told)
 
     def stamp(self, report: NodeReport, ledger: Ledger, now: float) -> NodeReport:
-        """Return ``report`` with what the node says of itself."""
+        """Return ``report`` with the node's identity."""
         remembered = ledger.known(now)
         configured = self._configured(now)
         names = {peer.node for peer in configured}

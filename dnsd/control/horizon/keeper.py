@@ -1,4 +1,4 @@
-"""Keeps the node's ledger: what is served is declared before it is, and retired when it is not.
+"""Keeps the node's ledger: declares zones before they are served, and retires them afterwards.
 
 A zone is declared as a whole, so that ten thousand of them cost little; what is in one is looked
 up in its image when it is asked for. When a zone has changed, only what differs is noted, once
@@ -88,7 +88,7 @@ class LedgerKeeper:
     # -- over a restart -----------------------------------------------------------------------
 
     def recover(self, zones: Mapping[str, DeclaredZone], generation: int) -> None:
-        """Go on where an earlier process of the same node has ended.
+        """Continue where an earlier process of the same node has ended.
 
         Workers serve ``zones``, or will when they have got to ``generation``.
         """
@@ -180,7 +180,7 @@ class LedgerKeeper:
             await self._disbelieved()
 
     async def complete(self) -> None:
-        """Note that no zone is awaited any more: what has not come is gone."""
+        """Note that no more zones are awaited: those that have not come are gone."""
         await self._come(dict.fromkeys(self._awaited.names()))
         self.ready = True
         await self.save()
@@ -227,7 +227,7 @@ class LedgerKeeper:
                 self.pools.expect(meta, self.clock())
 
     def undo(self) -> None:
-        """Take the last :meth:`declare` back: it was not published."""
+        """Undo the last :meth:`declare`: it was not published."""
         undone = [one for one in self._changes if one.generation is None]
         self._changes = [one for one in self._changes if one.generation is not None]
         changing = {one.apex for one in self._changes}
@@ -299,14 +299,14 @@ class LedgerKeeper:
     # -- on disk ------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Keep it up to date for ever."""
+        """Keep the ledger up to date for ever."""
         while True:
             await asyncio.sleep(SAVE_EVERY_S)
             if self._began.is_set():
                 await self.turn()
 
     async def turn(self) -> None:
-        """Do what is to be done once a second."""
+        """Do the periodic work, once a second."""
         self.retire()
         if self.clock() >= self._forget_at:
             self._forget_at = self.clock() + FORGET_EVERY_S
@@ -336,7 +336,7 @@ class LedgerKeeper:
             await self.save()
 
     async def save_declared(self) -> None:
-        """Write down what an operator has declared; AdminError if that cannot be."""
+        """Write an operator's declaration to disk; AdminError if that fails."""
         self._dirty = True
         await self.save()
         if self.fault:

@@ -1,4 +1,4 @@
-"""Up to when all answers that workers have composed have left this machine, or never will.
+"""Up to what time all composed answers have left this machine, or never will.
 
 A worker beats between its turns, so the answers it had composed by then were handed to the kernel,
 or are too late within DELIVERED_WITHIN_S. One that is stopped, or starved, between its look at the
@@ -31,11 +31,11 @@ class DelayWatch:
 
     @property
     def sent(self) -> float:
-        """Up to when all that was composed has left."""
+        """The time up to which all composed answers have left."""
         return self._beat() - DELIVERED_WITHIN_S
 
     def look(self, now: float) -> bool:
-        """Note what may have left only ``now``; return whether there is such a thing.
+        """Note answers that may have left only ``now``; return whether there are any.
 
         To be called at least each STOPPED_S / 2.
         """

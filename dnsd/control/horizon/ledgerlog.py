@@ -1,4 +1,4 @@
-"""What the log says of the ledger."""
+"""Logs what becomes of the ledger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def distrusted(error: StateError) -> None:
-    """Tell that what caches hold is unknown, and what follows from it."""
+    """Log that the content of caches is unknown, and what follows from that."""
     log.say(
         "ledger-distrusted",
         f"horizon: {error}: what caches hold from this node is unknown, and nothing is "
@@ -20,7 +20,7 @@ def distrusted(error: StateError) -> None:
 
 
 def waits(left: float) -> None:
-    """Tell for how many seconds new answers wait for the disk."""
+    """Log for how many seconds new answers wait for the disk."""
     log.say(
         "answers-wait",
         f"horizon: new answers wait {left:.0f} s, or until the disk can be written: a "
@@ -30,7 +30,7 @@ def waits(left: float) -> None:
 
 
 def written(fault: str) -> None:
-    """Tell why the ledger cannot be written, or that it is."""
+    """Log why the ledger cannot be written, or that it is written again."""
     if fault:
         log.say("ledger-unwritten", f"horizon: {fault}")
     else:

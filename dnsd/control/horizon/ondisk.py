@@ -1,4 +1,4 @@
-"""What a restart would know that believes the ledger on disk."""
+"""What a restarted node would know from the ledger on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a node has had pools before, by what is left of it on disk."""
+"""Finds out from the disk whether a node has had pools before."""
 
 from __future__ import annotations
 

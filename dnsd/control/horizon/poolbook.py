@@ -1,4 +1,4 @@
-"""What pools give out, in the ledger: each answer that is given, and what may be given again.
+"""The pools in the ledger: the answers that they give, and those that they may give again.
 
 Beside the answers of now stands, for each pool, its account (:mod:`accounts`): any answer with
 addresses that may come back by themselves, or that were given out until a moment ago. It is on
@@ -32,7 +32,7 @@ CACHED = (Mode.ANSWER, Mode.SOME, Mode.NODATA)
 
 
 class PoolRRset(NamedTuple):
-    """An RRset that is a pool."""
+    """The name and type of a pool."""
 
     owner: str
     type: str

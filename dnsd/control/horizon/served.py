@@ -1,4 +1,4 @@
-"""What stands in zones, for questions that are put again and again.
+"""Searches zones for questions that are asked repeatedly.
 
 The images are searched once for each question; afterwards only those that change. While a zone
 is being replaced, what it had and what it will have both count.

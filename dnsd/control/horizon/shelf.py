@@ -1,4 +1,4 @@
-"""The images on disk, asked for what the zones have.
+"""Looks up in images on disk what zones have.
 
 A zone with a listing is looked up in that. Of one without, the image itself is asked: for a name
 by a query, as a client would; for an address, whether it stands in an answer. Takes time, so it is
@@ -48,12 +48,12 @@ class Shelf:
         self._stock = stock
 
     def known(self, apex: str, image: str) -> KnownZone:
-        """Return what stands in ``image``; ImageError if it cannot be read."""
+        """Return the facts about ``image``; ImageError if it cannot be read."""
         meta = images.read_meta(self._stock, image)
         return _known(apex, meta)
 
     def is_used(self) -> bool:
-        """Return whether there is any image."""
+        """Return whether there are any images."""
         return any(name.endswith(SUFFIX) for name in self._stock.files())
 
     def by_stem(self) -> dict[str, list[str]]:
