@@ -342,6 +342,9 @@ def test_a_catalog_is_made_of_the_zones_here(tmp_path: Path) -> None:
     site.zones.rename(site.zones.with_name("away"))
     site.run(DIRECTORY)
     assert listed() == {"a.", "b."}, "a directory that is not there says nothing"
+    site.restart()
+    site.run(DIRECTORY, EVERYTHING)
+    assert listed() == {"a.", "b."}, "nor does it at a start"
 
 
 def test_what_has_expired_is_known_before_transfers_have_spoken(tmp_path: Path) -> None:
