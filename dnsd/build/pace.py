@@ -64,21 +64,28 @@ def take(pid: int, step: PaceStep) -> None:
 
 
 class Had(NamedTuple):
-    """The nanoseconds for which a process has run and waited for a CPU."""
+    """The nanoseconds for which a process has run and waited for a CPU; whether it ``wants`` one.
+
+    The kernel adds up a wait when it ends, so one that goes on is seen by nothing else.
+    """
 
     ran: int
     waited: int
+    wants: bool = False
 
     @classmethod
     def of(cls, pid: int, proc: Path = Path("/proc")) -> Had:
         """Return what ``proc`` tells of a process; OSError or ValueError if it has gone."""
         ran, waited, *_ = (proc / str(pid) / "schedstat").read_bytes().split()
-        return cls(int(ran), int(waited))
+        stat = (proc / str(pid) / "stat").read_bytes()
+        return cls(int(ran), int(waited), stat[stat.rindex(b")") + 2 :][:1] == b"R")
 
     def share_since(self, before: Had) -> float:
         """Return what it has had of the time in which it wanted to run; 1 if it did not."""
         ran, waited = self.ran - before.ran, self.waited - before.waited
-        return ran / (ran + waited) if waited > 0 else 1.0
+        if ran <= 0 and waited <= 0:
+            return 0.0 if self.wants else 1.0
+        return ran / (ran + waited)
 
 
 @asynccontextmanager

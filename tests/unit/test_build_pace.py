@@ -32,7 +32,15 @@ def test_its_share_is_of_the_time_in_which_it_wanted_to_run(
 def test_what_it_had_is_read_from_proc(tmp_path: Path) -> None:
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "schedstat").write_text("12 34 5\n")
+    (tmp_path / "7" / "stat").write_text("7 (py) R) R 1 7 7\n")
+    assert Had.of(7, tmp_path) == Had(12, 34, wants=True)
+    (tmp_path / "7" / "stat").write_text("7 (python) S 1 7 7\n")
     assert Had.of(7, tmp_path) == Had(12, 34)
+
+
+def test_one_that_has_not_run_at_all_is_seen_by_its_state() -> None:
+    assert Had(5, 7, wants=True).share_since(Had(5, 7)) == 0.0
+    assert Had(5, 7).share_since(Had(5, 7, wants=True)) == 1.0
 
 
 def steps_taken(monkeypatch: pytest.MonkeyPatch, shares: list[float]) -> list[pace.PaceStep]:
