@@ -78,6 +78,17 @@ def test_what_left_in_time_is_not_delayed() -> None:
     assert leaving.sent == beat - DELIVERED_WITHIN_S
 
 
+def test_what_left_at_the_end_of_a_stop_is_delayed() -> None:
+    """The worker beats again when it is looked at: what it sent before that was late."""
+    ledger = Ledger("a", 0.0)
+    beat = 100.0
+    leaving = DelayWatch(ledger, lambda: beat)
+    ledger.note(POOL, 100.0, TTL)
+    beat = 110.0
+    assert leaving.look(110.0)
+    assert ledger.bound(POOL).until == 110.0 + TTL
+
+
 def test_what_was_given_out_long_before_a_stop_is_not_delayed() -> None:
     ledger = Ledger("a", 0.0)
     leaving = DelayWatch(ledger, lambda: 100.0)
