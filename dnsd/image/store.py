@@ -144,8 +144,7 @@ class Image:
             raise ImageError(f"{name} has layout version {version}, not {layout.VERSION}")
         if size != len(buffer):
             raise ImageError(f"{name} is not whole ({len(buffer)} of {size} octets)")
-        self.table = table * layout.ALIGN
-        self.apex_entry = apex * layout.ALIGN
+        self.table, self.apex_entry = table * layout.ALIGN, apex * layout.ALIGN
         self.nodata = (defaults[0] * layout.ALIGN, defaults[1] * layout.ALIGN)
         self.nxdomain = (defaults[2] * layout.ALIGN, defaults[3] * layout.ALIGN)
         self.denial_index = denial_index * layout.ALIGN

@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -303,7 +303,12 @@ def test_a_pack_is_mapped_once_while_its_images_are_opened_one_after_the_other(
     names = build(jobs)
     viewed: list[Path] = []
     view = pack.view
-    monkeypatch.setattr(pack, "view", lambda path: [viewed.append(path), view(path)][1])
+
+    def noted(path: Path) -> Any:
+        viewed.append(path)
+        return view(path)
+
+    monkeypatch.setattr(pack, "view", noted)
     with stock.held():
         for name in names:
             stock.open(name).close()
