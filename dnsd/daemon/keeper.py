@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 
 from dnsd.image.state import StateVector
 from dnsd.process import kernel, spawn
@@ -40,6 +41,7 @@ def main() -> int:
     vector = StateVector(*map(int, sys.argv[-2:]))
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     ended: dict[int, int] = {}
+    waiting: list[int] = []
     while True:
         ended.update(_reaped())
         leader = vector.leader
@@ -47,9 +49,13 @@ def main() -> int:
             leader = _next(vector, leader)
             if leader in ended:
                 return ended[leader]
+        # One that has just handed the node on hears nothing more: so it is asked who leads first.
+        while waiting:
+            with suppress(ProcessLookupError):
+                os.kill(leader, waiting.pop(0))
         number = signal.sigtimedwait(_HEARD, 1.0)
         if number is not None and number.si_signo in _PASSED_ON:
-            os.kill(leader, number.si_signo)
+            waiting.append(number.si_signo)
 
 
 def _next(vector: StateVector, leader: int) -> int:
