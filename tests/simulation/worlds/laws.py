@@ -153,7 +153,8 @@ class Laws:
         key = (node, target)
         plan = self.plans.get(key)
         may_begin = key in self.vague or (plan is not None and plan.out)
-        return may_begin or self.is_out(node, target) or True in self.open[key]
+        # An order without an answer, also one that takes the member in, may be in force or not yet.
+        return may_begin or self.is_out(node, target) or bool(self.open[key])
 
     def delivered(self, key: Key) -> None:
         """Judge what a cache gets."""
