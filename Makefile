@@ -5,6 +5,7 @@
 #              are answered; as root it installs the peers it needs
 # make mutants breaks each line of safety, one at a time, and runs the tests that must find it
 # make bench   the short version of every study, in some minutes: what each shows, not figures
+# make deb     build the Debian package of this checkout, dist/dnsd_*.deb
 # make clean   remove all that was made
 
 SHELL := /bin/bash
@@ -23,7 +24,7 @@ ANSWERING := tests/fuzz/test_corpus.py \
     $(addprefix tests/unit/test_,hotpath_lingering.py image_store.py serve_worker.py)
 NATIVE := $(wildcard dnsd/*/*.pyx dnsd/*/*.pxd dnsd/*/*/*.pxi)
 
-.PHONY: setup run lint test mutants peers bench clean
+.PHONY: setup run lint test mutants peers bench deb clean
 
 setup: $(STAMP)
 
@@ -64,10 +65,13 @@ bench: setup peers
 	$(BIN)/python -m bench soak --short --busy-ok --output bench/results/short-soak.json
 	$(BIN)/python -m bench overload --short --busy-ok --output bench/results/short-overload.json
 
+deb:
+	deploy/debian/build
+
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf .import_linter_cache
 	find dnsd tests bench -name __pycache__ -prune -exec rm -rf {} +
 	find dnsd \( -name '*.so' -o -name '*.c' \) -delete
 
-.SILENT: setup run lint test mutants peers bench clean
+.SILENT: setup run lint test mutants peers bench deb clean

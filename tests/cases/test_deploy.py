@@ -32,7 +32,7 @@ cp -a /etc etc
 mount --bind etc /etc
 """
 AS_BIRD = "setpriv --reuid bird --regid bird --clear-groups"
-AS_DNSD = "setpriv --reuid dnsd --regid dnsd --groups bird"
+AS_DNSD = "setpriv --reuid dnsd --regid dnsd --init-groups"
 
 pytestmark = [
     needs("bird", "adduser", "unshare", "setpriv", "openssl"),
@@ -50,7 +50,7 @@ def step(title: str) -> list[str]:
 def followed() -> list[str]:
     """Return all commands up to the start of the service."""
     user = [line for line in step("1. Programs") if "adduser" in line]
-    assert len(user) == 1
+    assert len(user) == 2
     steps = ("3. Zones and configuration", "4. BIRD on the node", "5. The router")
     return [*user, *(line for title in steps for line in step(title) if "--frr" not in line)]
 

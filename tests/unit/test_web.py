@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dnsd.build.poolmeta import PoolMeta
 from dnsd.caches.ledger import Ledger
 from dnsd.caches.version import nothing
+from dnsd.cli import main
 from dnsd.config import Endpoint
 from dnsd.config.policy import PoolPolicy
 from dnsd.control.failover.live import LivePool, PoolKey
@@ -180,6 +182,23 @@ def test_the_alerts_are_about_metrics_that_exist() -> None:
     used = set(re.findall(r"dnsd_\w+", (DEPLOY / "dnsd-alerts.yml").read_text()))
     assert used
     assert used <= known
+
+
+def test_each_alert_has_its_section_in_the_runbook() -> None:
+    alerts = (DEPLOY / "dnsd-alerts.yml").read_text()
+    named = re.findall(r"- alert: (\w+)", alerts)
+    sections = re.findall(r"^## (\w+)$", (DEPLOY.parent / "RUNBOOK.md").read_text(), re.MULTILINE)
+    assert named == sections
+    assert re.findall(r"RUNBOOK\.md#(\w+)", alerts) == [name.lower() for name in named]
+
+
+def test_what_the_runbook_says_to_do_can_be_done() -> None:
+    text = (DEPLOY.parent / "RUNBOOK.md").read_text()
+    commands = re.findall(r"`dnsd ((?:zone|failover|config|drain|undrain) [a-z]+|[a-z-]+)", text)
+    assert len(set(commands)) > 10
+    for words in sorted(set(commands)):
+        done = CliRunner().invoke(main, [*words.split(), "--help"])
+        assert done.exit_code == 0, words
 
 
 def _document() -> str:
