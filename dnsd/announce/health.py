@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.announce.observation import SelfCheckOutcome
 from dnsd.announce.wayback import WayBack
 from dnsd.config.units import format_duration
+from dnsd.text import shortlist
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -299,9 +300,7 @@ def _hard_reasons(seen: Observation, faults: Sequence[str]) -> tuple[str, ...]:
     """Return why clients get no answer, as far as the self-check is not needed for that."""
     reasons = []
     if len(faults) == len(seen.workers):
-        named = list(faults[:_NAMED])
-        if len(faults) > _NAMED:
-            named.append(f"{len(faults) - _NAMED} more")
+        named = shortlist(faults, _NAMED)
         reasons.append(
             f"no worker answers: {', '.join(named)}" if named else "no worker is running"
         )
