@@ -269,6 +269,7 @@ def make_node(
 ) -> Iterator[Node]:
     """A node that has not been started, with zone files and a configuration.
 
+    With ``poll`` = "1h" it reloads nothing of its own accord.
     ``server`` is added to the table ``[server]``, ``tail`` to the end of the file. What is
     running at the end is ended.
     """
@@ -290,6 +291,7 @@ udp_receive_buffer = "128KiB"
 [zones]
 directory = "zones"
 poll = "{poll}"
+watch = {"false" if poll == "1h" else "true"}
 settle = "{settle}"
 {tail}
 """

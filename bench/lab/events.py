@@ -162,7 +162,7 @@ def meddle(lab: Lab) -> None:
 def drain_all(lab: Lab) -> None:
     """Drain all cities."""
     for city in lab.cities.values():
-        city.dnsd("drain", "node")
+        city.dnsd("drain", "node", "--force")
 
 
 def undrain_all(lab: Lab) -> None:

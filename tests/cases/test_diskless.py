@@ -121,6 +121,14 @@ def problems(node: Node) -> str:
     return "\n".join(map(str, status(node)["problems"]))  # type: ignore[call-overload]
 
 
+def is_asked(node: Node) -> bool:
+    """Whether a worker takes questions."""
+    try:
+        return answers(node) >= 0
+    except ConnectionRefusedError:
+        return False
+
+
 def answers(node: Node, name: str = "www.a.example") -> int:
     return len(node.query(name).answer)
 
@@ -167,6 +175,7 @@ def test_a_node_that_comes_back_on_a_read_only_disk_answers_at_once_and_stays() 
         node.write("a.example", EDITED)
         node.start()
         node.wait_line("new answers wait")  # the last run has ended a moment ago
+        until(lambda: is_asked(node), "a worker")
         assert answers(node)  # as they were
         assert not answers(node, "new.a.example")
         assert not answers(node, "www.new.example")

@@ -97,7 +97,7 @@ assert build_zones([job])[0].image
 
 def test_a_zone_without_a_policy_is_built_without_what_checks_policies(tmp_path: Path) -> None:
     parts, others, watched = _loaded(BUILD, str(tmp_path))
-    assert others <= {"dns", "msgspec", "typing_extensions"}
+    assert others <= {"dns", "idna", "msgspec", "typing_extensions"}
     assert parts.isdisjoint({"dnsd.checks", "dnsd.control"})
     assert watched.isdisjoint({"asyncio", "ssl"})
 
@@ -128,5 +128,5 @@ def test_help_loads_click_alone() -> None:
 def test_a_check_of_a_file_without_a_policy_loads_no_checks_of_services() -> None:
     parts, others, watched = _loaded(COMMAND, "check", "zones/example.com.zone")
     assert parts.isdisjoint({"dnsd.build", "dnsd.checks", "dnsd.compile", "dnsd.control"})
-    assert others <= {"click", "dns", "msgspec", "typing_extensions"}
+    assert others <= {"click", "dns", "idna", "msgspec", "typing_extensions"}
     assert watched.isdisjoint({"asyncio", "ssl"})

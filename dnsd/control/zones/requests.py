@@ -71,7 +71,8 @@ class Requests:
         self._cookies = cookies
         self._keeper = keeper
         self._troubles: dict[str, str] = {}
-        self._waiting: list[_Asked] = []
+        self._ordered: list[_Asked] = []
+        self._noticed: list[_Asked] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._problems: tuple[str, ...] = ()
@@ -85,18 +86,21 @@ class Requests:
 
     def ask(self, request: ReloadRequest) -> Future[ReloadReport]:
         """Have a reload done; the result is its report."""
-        return self._ask(request).done
+        return self._ask(request, self._ordered).done
 
     async def ask_planned(self, request: ReloadRequest) -> Future[ReloadReport]:
-        """Have a reload done, and wait until it is known what it is to do: that shows in tables."""
-        asked = self._ask(request)
+        """Have a reload done, and wait until it is known what it is to do: that shows in tables.
+
+        Nobody waits for its end, so it is not done together with those that somebody waits for.
+        """
+        asked = self._ask(request, self._noticed)
         await asked.planned.wait()
         return asked.done
 
-    def _ask(self, request: ReloadRequest) -> _Asked:
+    def _ask(self, request: ReloadRequest, waiting: list[_Asked]) -> _Asked:
         done: Future[ReloadReport] = asyncio.get_running_loop().create_future()
         asked = _Asked(request, done, asyncio.Event())
-        self._waiting.append(asked)
+        waiting.append(asked)
         self._wake.set()
         return asked
 
@@ -113,12 +117,19 @@ class Requests:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            waiting, self._waiting = self._waiting, []
-            planned = asyncio.Event()
-            task = asyncio.create_task(self._serve(waiting, planned))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            await planned.wait()
+            for waiting in (self._ordered, self._noticed):
+                asked = waiting.copy()
+                waiting.clear()
+                if asked:
+                    await self._begin(asked)
+
+    async def _begin(self, asked: Sequence[_Asked]) -> None:
+        """Begin what was asked for together, and wait until it is known what is to be done."""
+        planned = asyncio.Event()
+        task = asyncio.create_task(self._serve(asked, planned))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await planned.wait()
 
     async def _serve(self, asked: Sequence[_Asked], planned: asyncio.Event) -> None:
         def tell() -> None:
