@@ -9,12 +9,25 @@ import click
 
 from dnsd.cli.options import config_option, zone_option
 from dnsd.config import Options
+from dnsd.config.kinds import parse_endpoints
+
+
+def _endpoints(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse addresses that cannot be listened on, but keep the texts."""
+    try:
+        parse_endpoints([*values])
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    return values
 
 
 @click.command()
 @config_option
 @click.option(
     "--listen",
+    callback=_endpoints,
     multiple=True,
     metavar="ADDR:PORT",
     help="An address to listen on, such as 127.0.0.1:53 or [::1]:53; may be repeated.",

@@ -29,6 +29,14 @@ def test_help_names_the_commands_in_order() -> None:
     assert [line.split()[0] for line in listed] == COMMANDS
 
 
+def test_an_address_that_is_none_is_wrong_usage() -> None:
+    for given in (["127.0.0.1:53x"], ["127.0.0.1:53", "127.0.0.1:53"]):
+        words = [word for one in given for word in ("--listen", one)]
+        result = CliRunner().invoke(cli.main, ["serve", *words])
+        assert result.exit_code == 2
+        assert given[0] in result.output
+
+
 def test_nothing_is_wrong_usage_and_shows_help() -> None:
     result = CliRunner().invoke(cli.main, [])
     assert result.exit_code == 2

@@ -237,6 +237,23 @@ def test_it_is_renewed_until_the_client_leaves(monkeypatch: pytest.MonkeyPatch) 
     _serve(story)
 
 
+def test_it_is_made_once_for_all_who_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "RENEWED_S", 3600.0)
+    made = source()
+    asked: list[None] = []
+
+    async def status(_request: Mapping[str, Any]) -> object:
+        asked.append(None)
+        return STATUS
+
+    async def story() -> None:
+        pages = overview_pages(made._replace(commands={**made.commands, "status": status}))
+        await asyncio.gather(*(pages["/"]({}) for _ in range(5)))
+
+    asyncio.run(story())
+    assert len(asked) == 1
+
+
 def _serve(story: Callable[[str, int], Awaitable[None]]) -> None:
     async def run() -> None:
         web = WebServer([Endpoint("127.0.0.1", 0)], overview_pages(source()))

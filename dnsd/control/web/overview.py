@@ -11,6 +11,7 @@ import time
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -66,28 +67,43 @@ class NodeVerdict(NamedTuple):
 
 def overview_pages(source: OverviewSource) -> Pages:
     """Return the page, and the stream that renews it."""
+    overview = _Overview(source)
 
     async def whole(_arguments: Arguments) -> Page:
         text = _template("page.html").render(
-            node=source.node,
-            overview=await _rendered(source),
-            script=_markup(_SCRIPT),
-            digest=_DIGEST,
+            node=source.node, overview=await overview.now(), script=_markup(_SCRIPT), digest=_DIGEST
         )
         return Page("text/html; charset=utf-8", text.encode())
 
     async def updates(_arguments: Arguments) -> PageStream:
-        return PageStream("text/event-stream", _events(source))
+        return PageStream("text/event-stream", overview.events())
 
     return {"/": whole, "/updates": updates}
 
 
-async def _events(source: OverviewSource) -> AsyncIterator[bytes]:
-    """Yield the page's content again and again, as server-sent events."""
-    while True:
-        lines = (await _rendered(source)).splitlines()
-        yield b"".join(b"data: %s\n" % line.encode() for line in lines) + b"\n"
-        await asyncio.sleep(RENEWED_S)
+class _Overview:
+    """The page's content, made once for all who look at it in the same second."""
+
+    def __init__(self, source: OverviewSource) -> None:
+        self._source = source
+        self._making = asyncio.Lock()
+        self._made_at = -inf
+        self._made: Any = None
+
+    async def now(self) -> Any:
+        """Return the content, as markup."""
+        async with self._making:
+            if time.monotonic() - self._made_at >= RENEWED_S:
+                self._made = await _rendered(self._source)
+                self._made_at = time.monotonic()
+        return self._made
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """Yield the content again and again, as server-sent events."""
+        while True:
+            lines = (await self.now()).splitlines()
+            yield b"".join(b"data: %s\n" % line.encode() for line in lines) + b"\n"
+            await asyncio.sleep(RENEWED_S)
 
 
 async def _rendered(source: OverviewSource) -> Any:
