@@ -184,3 +184,11 @@ def test_each_mutant_has_one_place(path: Path) -> None:
     mutants = tomllib.loads(path.read_text())["mutant"]
     counts = {one["name"]: (ROOT / one["file"]).read_text().count(one["old"]) for one in mutants}
     assert {name: count for name, count in counts.items() if count != 1} == {}
+
+
+def test_the_modules_that_it_names_are_there() -> None:
+    """A path may begin at the root, in dnsd/, or in a room that the text is about."""
+    there = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("[!.]*/**/*.py*")]
+    named = re.findall(r"`([\w/]+\.pyx?)`", (ROOT / "ARCHITECTURE.md").read_text())
+    assert len(named) > 50
+    assert [one for one in named if not any(f"/{path}".endswith(f"/{one}") for path in there)] == []
