@@ -256,7 +256,8 @@ def follow(
     port = free_port()
     with ExitStack() as stack:
         knot = stack.enter_context(SigningKnot(directory / "knot", port))
-        follower = stack.enter_context(
+        followers = stack.enter_context(ExitStack())  # the last of them ends after the judging
+        follower = followers.enter_context(
             Follower(directory / "dnsd", directory / "state", port, knot.port)
         )
         unbound = Unbound(directory / "unbound", {ORIGIN: directory}, port, [knot.anchor])
@@ -267,14 +268,16 @@ def follow(
             knot.change(number)
             if kill_every and number % kill_every == 0:
                 with judging.pause():
+                    served = serial_of(port)
                     follower.kill()
                     known |= [content(knot.port)]
                     again = Follower(
                         directory / f"dnsd{number}", directory / "state", port, knot.port
                     )
-                    follower = stack.enter_context(again)
+                    follower = followers.enter_context(again)
                     until(lambda: given(port))
-                    _compare(port, known)
+                    assert serial_of(port) >= served, "it has gone back"
+                    assert _compare(port, known) >= served
                     seen.kills += 1
             answered = time.monotonic()
             serial, octets = content(knot.port)
