@@ -195,7 +195,7 @@ def brought_zones(config: Config) -> dict[str, MemberZone]:
     if all(catalog.produce for catalog in config.catalog):
         return {}
     try:
-        return catalogbook.members(config, catalogbook.read(config.server.state_directory))
+        return catalogbook.members(config, catalogbook.read(config.server.state_directory).books)
     except ValueError as error:
         raise ConfigError([str(error)]) from error
 

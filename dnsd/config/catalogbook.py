@@ -1,14 +1,15 @@
 """Which zones catalogs have brought, on disk, for after a restart.
 
-One file in the state directory, so that a zone that moves from one catalog to another is never in
-both, nor in neither. Control writes the file before it acts on it.
+All in one file of the state directory, so that a zone that moves from one catalog to another is
+never in both, nor in neither. Control writes it before it acts on it, and after it a copy: nobody
+else could say which zones were held.
 """
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 BOOKS = "catalogs.state"
 """The name of the file."""
+COPY = "catalogs.state.copy"
+"""The name of its copy."""
 
 
 class CatalogMember(msgspec.Struct, frozen=True, array_like=True):
@@ -48,6 +51,17 @@ Books = dict[str, CatalogBook]
 """The book of each catalog, by its name."""
 
 
+class BooksRead(NamedTuple):
+    """The ``books`` on disk, and whether they are in both files.
+
+    ``fault`` is a sentence about the first file if they come from the copy, else empty.
+    """
+
+    books: Books
+    are_in_both: bool
+    fault: str = ""
+
+
 class MemberZone(msgspec.Struct, frozen=True):
     """A zone that the ``catalog`` has brought; ``template`` is the name of its template."""
 
@@ -66,17 +80,29 @@ def decode(data: bytes) -> Books:
     return msgspec.json.decode(data, type=Books)
 
 
-def read(state_directory: Path) -> Books:
-    """Return the books; empty if there is no file; ValueError if it cannot be read."""
-    path = state_directory / BOOKS
+def read(state_directory: Path) -> BooksRead:
+    """Return the books, empty if there never were any; ValueError if no file of them is whole."""
+    first, second = (_tried(state_directory / name) for name in (BOOKS, COPY))
+    if first is None and second is None:
+        return BooksRead({}, are_in_both=False)
+    if isinstance(first, dict):
+        return BooksRead(first, are_in_both=first == second)
+    fault = first or f"{state_directory / BOOKS} is missing"
+    if isinstance(second, dict):
+        return BooksRead(second, are_in_both=False, fault=fault)
+    raise ValueError(f"{fault}, and {second}" if second else fault)
+
+
+def _tried(path: Path) -> Books | str | None:
+    """Return the books in the file ``path``, or why it cannot be read; None if there is none."""
     try:
         return decode(path.read_bytes())
     except FileNotFoundError:
-        return {}
+        return None
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+        return f"{path} cannot be read: {error.strerror}"
     except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error})") from error
+        return f"{path} is damaged ({error})"
 
 
 def members(config: Config, books: Books) -> dict[str, MemberZone]:
@@ -101,7 +127,6 @@ def _file_of(received: Path, template: TemplateConfig, origin: str, label: str) 
     (RFC 9432 §5.4), without the old data.
     """
     if template.directory is not None:
-        stem = "root" if origin == "." else origin.removesuffix(".")
-        return template.directory / f"{stem}{origins.SUFFIX}"
+        return template.directory / origins.file_name(origin)
     digest = hashlib.sha256(label.encode()).hexdigest()[:16]
     return received / f"{origins.file_stem(origin)}.{digest}.records"

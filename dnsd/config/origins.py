@@ -66,6 +66,13 @@ def from_file_name(path: Path) -> str:
     return "." if stem in ROOT_STEMS else normal(stem)
 
 
+def file_name(origin: str) -> str:
+    """Return the name that the file of the zone ``origin`` has in a directory of zone files."""
+    # A label may have a slash (RFC 2317), and one at its beginning would lead anywhere.
+    stem = "root" if origin == "." else origin.removesuffix(".").replace("/", r"\047")
+    return f"{stem}{SUFFIX}"
+
+
 def complete(name: str, origin: str) -> str:
     """Return the owner ``name`` of a zone file absolute and normal: ``@``, relative, or so.
 

@@ -113,6 +113,7 @@ WarningEvent = Literal[
     "bird-fault",
     "carrier-mismatch",
     "catalog-clash",
+    "catalog-state-damaged",
     "checks-late",
     "confinement-incomplete",
     "handover-failed",

@@ -164,7 +164,7 @@ def test_a_member_with_another_label_has_nothing_of_before_after_a_crash(
     site.take(1, "b.=one c.=two")
     old = site.fetch("b.", "5")
     site.run("b.")
-    books = catalogbook.read(site.state)
+    books = catalogbook.read(site.state).books
     member = msgspec.structs.replace(books[ORIGIN].members["b."], label="other")
     books[ORIGIN].members["b."] = member
     (site.state / catalogbook.BOOKS).write_bytes(catalogbook.encode(books))
@@ -313,10 +313,28 @@ def test_what_the_disk_refuses_is_not_obeyed(
 
 def test_a_damaged_book_is_said_and_members_come_from_the_catalog(site: CatalogSite) -> None:
     site.take(1, "b.=one")
-    (site.state / catalogbook.BOOKS).write_bytes(b"{")
+    for name in (catalogbook.BOOKS, catalogbook.COPY):
+        (site.state / name).write_bytes(b"{")
     site.restart()
     site.run(DIRECTORY, EVERYTHING)
     assert site.turn() == {"b."}
+
+
+@pytest.mark.parametrize("name", [catalogbook.BOOKS, catalogbook.COPY])
+def test_what_is_held_is_held_though_one_book_is_damaged_and_then_the_other(
+    site: CatalogSite, name: str
+) -> None:
+    """The catalog does not name them any more: nothing else could tell."""
+    site.take(1, "b.=one c.=two d.=three")
+    site.take(2, "d.=three")
+    for damaged in (name, *({catalogbook.BOOKS, catalogbook.COPY} - {name})):
+        (site.state / damaged).write_bytes(b"{")
+        site.restart()
+        site.run(DIRECTORY, EVERYTHING)
+        site.turn()
+        assert site.members() == {"b.", "c.", "d."}
+        (problem,) = site.reloader.catalogs.problems
+        assert "would have 2 of its 3 zones go" in problem
 
 
 def test_a_catalog_is_made_of_the_zones_here(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dnsd.config import Config, MemberZone, TransferTerms, catalogbook
+from dnsd.config import Config, MemberZone, TransferTerms, catalogbook, origins
 from dnsd.config.catalogbook import CatalogBook, CatalogMember
 from dnsd.config.reader import read_text
 
@@ -80,10 +80,15 @@ def test_where_a_member_is() -> None:
         "a.": CatalogMember("one"),
         "b.": CatalogMember("two", ("unknown", "here")),
         ".": CatalogMember("three", ("here",)),
+        "/etc/own.": CatalogMember("four", ("here",)),
     }
     found = catalogbook.members(config, {"cat.": CatalogBook(1, members)})
-    assert found["b."] == MemberZone("cat.", "files", Path("/etc/members/b.zone"))
-    assert found["."].file == Path("/etc/members/root.zone")
+    inside = Path("/etc/members")
+    assert found["b."] == MemberZone("cat.", "files", inside / "b.zone")
+    assert found["."].file == inside / "root.zone"
+    assert found["/etc/own."].file.parent == inside, "a label does not lead out of the directory"
+    for name in ("b.", ".", "/etc/own."):
+        assert origins.from_file_name(found[name].file) == name
     assert found["a."].template == "t"
     again = CatalogBook(2, {"a.": CatalogMember("other")})
     elsewhere = catalogbook.members(config, {"cat.": again})["a."].file
@@ -93,9 +98,20 @@ def test_where_a_member_is() -> None:
 
 def test_books_are_as_they_were_written(tmp_path: Path) -> None:
     books = {"cat.": CatalogBook(7, {"a.": CatalogMember("l", ("g",), "o.")}, {"a.": ""})}
-    assert catalogbook.read(tmp_path) == {}
-    (tmp_path / catalogbook.BOOKS).write_bytes(catalogbook.encode(books))
-    assert catalogbook.read(tmp_path) == books
-    (tmp_path / catalogbook.BOOKS).write_bytes(b"[]")
-    with pytest.raises(ValueError, match="is damaged"):
+    path, copy = tmp_path / catalogbook.BOOKS, tmp_path / catalogbook.COPY
+    data = catalogbook.encode(books)
+    assert catalogbook.read(tmp_path).books == {}
+    path.write_bytes(data)
+    assert catalogbook.read(tmp_path) == (books, False, ""), "an older dnsd left no copy"
+    copy.write_bytes(data)
+    assert catalogbook.read(tmp_path) == (books, True, "")
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        found = catalogbook.read(tmp_path)
+        assert found.books == books
+        assert found.fault.startswith(f"{path} is damaged")
+    path.unlink()
+    assert catalogbook.read(tmp_path) == (books, False, f"{path} is missing")
+    copy.write_bytes(data[:-1])
+    with pytest.raises(ValueError, match=r"state is missing, and .*copy is damaged"):
         catalogbook.read(tmp_path)

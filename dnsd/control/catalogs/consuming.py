@@ -61,7 +61,8 @@ class CatalogKeeper:
         self._turn = asyncio.Lock()
         self._has_begun = False
         self._catalogs: dict[str, ConsumedCatalog] = {}
-        self.brought = BroughtZones(config, _read(self._path))
+        books, self._are_kept = _read(self._path)
+        self.brought = BroughtZones(config, books)
 
     async def run(
         self,
@@ -129,7 +130,8 @@ class CatalogKeeper:
         hold = partial(_hold, known.guard, share, time.monotonic())
         decided = await asyncio.to_thread(membership.decide, found, book, claimed, hold)
         after = {**membership.without(books, decided.taken), name: decided.book}
-        if after != books and not await self._keep(name, known, after):
+        is_kept = self._are_kept and after == books
+        if not is_kept and not await self._keep(name, known, after):
             return set()
         known.fault = ""
         known.guard.dropped(len(decided.dropped), time.monotonic())
@@ -159,6 +161,7 @@ class CatalogKeeper:
             known.looked_at, known.again_at = ("", 0), time.monotonic() + AGAIN_S
             self._blame(name, known, f"{self._path} cannot be written: {error.strerror or error}")
             return False
+        self._are_kept = True
         return True
 
     def _blame(self, name: str, known: ConsumedCatalog, fault: str) -> None:
@@ -236,17 +239,24 @@ class CatalogKeeper:
         }
 
 
-def _read(path: Path) -> Books:
+def _read(path: Path) -> tuple[Books, bool]:
+    """Return the books, and whether they are in both files."""
     try:
-        return catalogbook.read(path.parent)
+        found = catalogbook.read(path.parent)
     except ValueError as error:
         lost = f"{error}: what catalogs have brought is seen anew when they have been loaded"
         say("catalog-state-lost", lost, path=str(path))
-        return {}
+        return {}, False
+    if found.fault:
+        told = f"{found.fault}: what catalogs have brought is taken from its copy"
+        say("catalog-state-damaged", told, path=str(path))
+    return found.books, found.are_in_both
 
 
 def _write(path: Path, books: Books) -> None:
-    durablefile.replace(path, catalogbook.encode(books))
+    data = catalogbook.encode(books)
+    for one in (path, path.with_name(catalogbook.COPY)):
+        durablefile.replace(one, data)
 
 
 def _content(file: Path) -> CatalogContent:
