@@ -295,6 +295,21 @@ def test_a_file_of_two_zones_makes_both_suspect() -> None:
     assert watch.suspects(due) == {"a.", "b."}
 
 
+def test_a_zone_that_is_busy_is_told_later_of_a_file_it_shares() -> None:
+    watch = Watch(SETTLE)
+    for key in ("a.", "b."):
+        watch.follow(key, {key: OLD, "shared": OLD})
+    files = {"a.": OLD, "b.": OLD, "shared": OLD}
+    watch.look(0.0, files, signs("shared"))
+    assert watch.look(3.0, files) == ["a.", "b."]
+    assert watch.suspects(["a."]) == {"a."}
+    assert watch.look(4.0, files) == ["b."], "it was being built, perhaps from what was before"
+    assert watch.suspects(["a.", "b."]) == {"b."}
+    assert watch.look(5.0, files) == []
+    watch.look(6.0, files, signs("shared"))
+    assert watch.suspects(watch.look(9.0, files)) == {"a.", "b."}, "it was touched once more"
+
+
 def test_what_is_new_in_a_directory_is_a_change_of_it() -> None:
     watch = Watch(SETTLE)
     watch.follow("directory", {"/zones": OLD})

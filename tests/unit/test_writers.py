@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -106,6 +107,41 @@ def test_a_directory_with_two_names_and_one_that_comes_later(file: Path, tmp_pat
     looker.look()
     later.write_text("new")
     assert looker.look()[-1] == ("z.zone", Deed.CLOSED)
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_a_directory_that_another_one_replaces(file: Path, is_removed: bool) -> None:
+    looker = Looker(file)
+    old = file.parent.rename(file.parent.with_name("old"))
+    if is_removed:
+        shutil.rmtree(old)
+    file.parent.mkdir()
+    file.write_text("new")
+    looker.look()
+    file.write_text("newer")
+    assert looker.look()[-1] == ("x.zone", Deed.CLOSED)
+    if not is_removed:
+        (old / file.name).write_text("not ours any more")
+        assert looker.look() == []
+
+
+def test_what_was_done_to_a_directory_before_another_one_replaces_it(file: Path) -> None:
+    looker = Looker(file)
+    file.write_text("new")
+    file.parent.rename(file.parent.with_name("old"))
+    file.parent.mkdir()
+    assert looker.look()[-1] == ("x.zone", Deed.CLOSED)
+
+
+def test_a_directory_that_cannot_be_reached_leaves_others_watched(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = file.parent / "loop"
+    loop.symlink_to(loop)
+    looker = Looker(file, loop / "y.zone")
+    file.write_text("new")
+    assert looker.look()[-1] == ("x.zone", Deed.CLOSED)
+    assert not capsys.readouterr().err
 
 
 def test_a_queue_that_overflows_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from errno import ENOMEM, ENOSPC
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,10 +24,12 @@ MOVED_TO = 0x00000080
 DELETE = 0x00000200
 OVERFLOW = 0x00004000
 IGNORED = 0x00008000
-"""The directory is no longer watched, because it is gone."""
+"""The directory is no longer watched: it is gone, or not wanted any more."""
 
 _ONLY_DIRECTORIES = 0x01000000
 _WANTED = MODIFY | CLOSE_WRITE | MOVED_FROM | MOVED_TO | DELETE | _ONLY_DIRECTORIES
+
+_TOO_MANY = frozenset((ENOSPC, ENOMEM))
 
 _HEADER = Struct("iIII")
 _BUFFER = 1 << 16
@@ -55,20 +58,25 @@ class Inotify:
         os.close(self._fd)
 
     def follow(self, directories: Iterable[str]) -> None:
-        """Watch exactly ``directories``, as far as they are there; OSError if that are too many."""
-        wanted = set(directories)
-        for number, names in [*self._directories.items()]:
-            names.intersection_update(wanted)
-            if not names:
-                del self._directories[number]
-                with suppress(OSError):
-                    kernel.call("inotify_rm_watch", self._fd, number)
-        for directory in wanted.difference(*self._directories.values()):
-            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-                path = os.fsencode(directory)
-                number = kernel.call("inotify_add_watch", self._fd, path, _WANTED)
-                # one directory may have several names
-                self._directories.setdefault(number, set()).add(directory)
+        """Watch exactly ``directories``, as far as they are there; OSError if that are too many.
+
+        Each is asked for anew: by now another one may have its name.
+        """
+        reached: dict[int, set[str]] = {}
+        for directory in {*directories}:
+            try:
+                number = kernel.call("inotify_add_watch", self._fd, os.fsencode(directory), _WANTED)
+            except OSError as error:
+                if error.errno in _TOO_MANY:
+                    raise
+                continue
+            # one directory may have several names
+            reached.setdefault(number, set()).add(directory)
+        for number in self._directories.keys() - reached.keys():
+            with suppress(OSError):
+                kernel.call("inotify_rm_watch", self._fd, number)
+        # What was done to a directory before it is watched no more is yet to be read.
+        self._directories |= reached
 
     def events(self) -> Iterator[Event]:
         """Yield what has happened since the last time."""

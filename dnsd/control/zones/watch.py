@@ -69,6 +69,8 @@ class Watch:
         self._since: dict[str, float] = {}
         self._written: dict[str, float] = {}
         self._touched: dict[str, float] = {}
+        self._told: dict[str, set[str]] = {}
+        """By path that was touched, the keys of which that has been told."""
 
     @property
     def written(self) -> Collection[str]:
@@ -142,11 +144,20 @@ class Watch:
 
     def suspects(self, keys: Iterable[str]) -> frozenset[str]:
         """Return those of ``keys`` that have a file that has changed, whatever its stamp says."""
-        found = {key: self._touched.keys() & self._made.get(key, {}).keys() for key in keys}
-        for path in {path for paths in found.values() for path in paths}:
-            self._touched.pop(path, None)
+        found = {key: self._suspected(key) for key in keys}
+        for key, paths in found.items():
+            for path in paths:
+                self._told.setdefault(path, set()).add(key)
+        for path in set().union(*found.values()):
+            if self._told[path].issuperset(self._keys_of(path)):
+                self._untouch(path)
             self._judge_users(path)
         return frozenset(key for key, paths in found.items() if paths)
+
+    def _suspected(self, key: str) -> list[str]:
+        """Return the files of ``key`` that were touched since it has been told of."""
+        touched = self._touched.keys() & self._made.get(key, {}).keys()
+        return [path for path in touched if key not in self._told.get(path, ())]
 
     def _note(self, now: float, signs: Iterable[Sign]) -> None:
         for path, deed in signs:
@@ -165,8 +176,12 @@ class Watch:
                 del self._written[path]
                 self._touch(path, now)
         for path in self._touched.keys() - self._seen.keys():
-            del self._touched[path]
+            self._untouch(path)
             self._judge_users(path)
+
+    def _untouch(self, path: str) -> None:
+        del self._touched[path]
+        self._told.pop(path, None)
 
     def _touch(self, path: str, now: float) -> None:
         # What is new in a directory is a change of that directory.
@@ -174,6 +189,7 @@ class Watch:
 
     def _mark(self, path: str, now: float) -> None:
         self._touched[path] = now
+        self._told.pop(path, None)
         self._judge_users(path)
 
     def _see(self, path: str, stamp: Stamp | None, now: float) -> None:
@@ -204,8 +220,8 @@ class Watch:
             self._differing.pop(key, None)
 
     def _differs(self, key: str) -> bool:
-        return any(
-            path in self._touched or (path in self._seen and self._seen[path] != stamp)
+        return bool(self._suspected(key)) or any(
+            path in self._seen and self._seen[path] != stamp
             for path, stamp in self._made[key].items()
         )
 
