@@ -13,13 +13,14 @@ then (:func:`strike_out`), or the next start would take it for that of a zone.
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import re
 import zlib
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import msgspec
 
 from dnsd.errors import ImageError
 from dnsd.image import store
@@ -40,6 +41,9 @@ HEAD = Struct("<8sIIQQ")
 
 _NONE = b"\0"
 """What an image that is struck out begins with."""
+
+_Octets = Annotated[int, msgspec.Meta(ge=0)]
+_places = msgspec.json.Decoder(dict[str, tuple[_Octets, _Octets]]).decode
 
 _IN_PACK = re.compile(r"(.+)#(\d+)\+(\d+)")
 
@@ -89,7 +93,7 @@ def save(path: Path, images: Mapping[str, Part]) -> dict[str, str]:
         place(image, at - places[key].at)
         parts += [bytes(at - end), rest]
         end = at + len(rest)
-    index = json.dumps({key: one[1:] for key, one in places.items()}).encode()
+    index = msgspec.json.encode({key: one[1:] for key, one in places.items()})
     parts[0] = HEAD.pack(MAGIC, len(places), zlib.crc32(index), end, len(index))
     store.save(path, *parts, index)
     return {key: one.name for key, one in places.items()}
@@ -122,11 +126,15 @@ def index(path: Path) -> dict[str, Packed]:
             octets = file.read(length)
             if zlib.crc32(octets) != crc:
                 raise store.damaged(path)
-            places = {key: Packed(path.name, *one) for key, one in json.loads(octets).items()}
+            places = {key: Packed(path.name, *one) for key, one in _places(octets).items()}
+            if any(one.at + one.size > at for one in places.values()):
+                raise store.damaged(path)
             number = file.fileno()
             return {key: one for key, one in places.items() if os.pread(number, 1, one.at) != _NONE}
     except OSError as error:
         raise store.unreadable(path, error) from error
+    except msgspec.DecodeError as error:
+        raise store.damaged(path) from error
 
 
 def strike_out(path: Path, where: Packed) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -234,6 +235,23 @@ def test_a_pack_that_does_not_hold_together_is_built_again(
         assert images.changes(stock, names).keys() == set(names)
     again = build(jobs)
     assert reused(stock, jobs) == again
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [b"", b"null", b'{"a":1}', b'{"a":[1]}', b'{"a":[-5,9]}', b'{"a":[9,99999]}', b"[" * 9999],
+)
+def test_an_index_that_makes_no_sense_is_damaged_whatever_its_checksum_says(
+    tmp_path: Path, octets: bytes
+) -> None:
+    path = tmp_path / "+pack.1.img"
+    rest = bytes(96)
+    at = pack.HEAD.size + len(rest)
+    head = pack.HEAD.pack(pack.MAGIC, 1, zlib.crc32(octets), at, len(octets))
+    path.write_bytes(head + rest + octets)
+    with pytest.raises(ImageError, match="is damaged"):
+        pack.index(path)
+    assert images.by_stem(Stock(tmp_path)) == {}
 
 
 def test_a_pack_goes_with_the_last_of_its_images(stock: Stock, jobs: list[Job]) -> None:
