@@ -7,6 +7,7 @@
     ├── CatalogError     a catalog zone is broken, and must not be processed
     ├── MisfitError      a difference does not fit the version it is to be applied to
     ├── SerialError      the serial that a zone is to have cannot be kept
+    ├── WantError        a file cannot be read through no fault of its own
     ├── ImageError       an image file is damaged, foreign, or too large to build
     ├── ListenError      an address cannot be bound
     ├── StateError       the state directory cannot be used
@@ -66,6 +67,10 @@ class CatalogError(DnsdError):
 
 class SerialError(DnsdError):
     """The serial that a zone is to have cannot be kept, so it may not be given out."""
+
+
+class WantError(DnsdError):
+    """A file cannot be read because this process, or its machine, lacks something: try again."""
 
 
 class ImageError(DnsdError):

@@ -25,6 +25,7 @@ from dns.rdtypes.dnskeybase import Flag
 
 from dnsd.config import smallfile
 from dnsd.config.policykinds import PRIVATE, PUBLIC
+from dnsd.process import descriptors
 from dnsd.wire import rdata as rr
 from dnsd.zone.findings import Severity
 
@@ -167,6 +168,7 @@ def _text(file: str) -> str:
     try:
         return smallfile.read(Path(file)).decode().replace("\r\n", "\n")
     except OSError as error:
+        descriptors.excuse(error, file)
         raise _Unfit(f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise _Unfit(f"{file} is not a text file, as dnssec-keygen writes them") from None

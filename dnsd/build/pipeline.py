@@ -18,8 +18,8 @@ from dnsd.build.resolved import AliasMeta
 from dnsd.build.stamps import Stamp, Stamps, doubtful, stamp
 from dnsd.caches.listing import Contents
 from dnsd.config.policyfile import key_files, load_policy
-from dnsd.errors import ImageError, SerialError
-from dnsd.process import log
+from dnsd.errors import ImageError, SerialError, WantError
+from dnsd.process import descriptors, log
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.sources import digest, digest_of
 
@@ -40,6 +40,10 @@ MOST_FINDINGS = 100
 
 PACKED_BELOW = 1 << 16
 """Octets of an image that shares a file with others: more is worth a mapping of its own."""
+
+
+_WANTS = OSError, ImportError, MemoryError
+"""What a build raises that needs more than there is, as does a module that it loads."""
 
 
 class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,10 +139,14 @@ def _made(job: Job) -> _Made:
 def _failure(job: Job, error: Exception) -> BuildResult:
     if isinstance(error, ImageError):
         return troubled(job, str(error)) if error.errno else failed(job, str(error), "image")
-    if isinstance(error, SerialError):
+    if isinstance(error, SerialError | WantError):
         return troubled(job, str(error))
+    if isinstance(error, OSError) and error.errno in descriptors.WANT:
+        return troubled(job, f"cannot build this zone: {error.strerror}")
     sentence = f"dnsd failed on this zone: {type(error).__name__}: {error}"
     log.say("internal-error", f"zone {job.origin}: {sentence}", cause=error, zone=job.origin)
+    if isinstance(error, _WANTS):
+        return troubled(job, sentence)
     return failed(job, sentence, "internal")
 
 

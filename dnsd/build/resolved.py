@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from dnsd.config.policy import AliasRule
+from dnsd.process import descriptors
 from dnsd.wire.name import from_text
 from dnsd.wire.rdata import AAAA, A
 from dnsd.zone.findings import Finding, Severity
@@ -112,6 +113,8 @@ def followed(zone: Zone, policy: Policy | None, signer: Signer | None, path: Pat
     try:
         known = {(one.name, one.type, one.target): one for one in read(path)}
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError):
+            descriptors.excuse(error, str(path))
         sentence = f"{error}; answering the addresses in the zone file until they are resolved"
         finding = Finding(str(path), 0, Severity.WARNING, sentence, "alias-file")
         return Followed(zone, findings=(finding,))

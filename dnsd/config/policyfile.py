@@ -23,6 +23,7 @@ from dnsd.config.policykinds import PRIVATE, PUBLIC
 from dnsd.config.problems import Problem
 from dnsd.config.tables import Schema, Structs, TableReader, parse, text_of
 from dnsd.config.zones import received_directory
+from dnsd.process import descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -89,8 +90,16 @@ def load_policy(path: Path, origin: str) -> tuple[Policy | None, tuple[Problem, 
     """
     if not os.path.lexists(path):
         return None, ()
-    text = text_of(path, "the policy", smallfile.read)
+    text = text_of(path, "the policy", _octets)
     return (None, (text,)) if isinstance(text, Problem) else read_policy(text, path, origin)
+
+
+def _octets(path: Path) -> bytes:
+    try:
+        return smallfile.read(path)
+    except OSError as error:
+        descriptors.excuse(error, str(path))
+        raise
 
 
 def read_policy(text: str, path: Path, origin: str) -> tuple[Policy | None, tuple[Problem, ...]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.config import origins
 from dnsd.config.problems import Problem
+from dnsd.process import descriptors
 from dnsd.text import printable
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def _zone_paths(config: Config, source: str, problems: list[Problem]) -> list[Pa
         with os.scandir(directory) as entries:
             names = sorted(entry.name for entry in entries if _is_zone_file(entry))
     except OSError as error:
+        descriptors.excuse(error, f"the directory {directory}")
         message = f"cannot list {directory}: {error.strerror}"
         problems.append(Problem(source, 0, "[zones] directory", message))
         return []

@@ -7,12 +7,13 @@ import os
 import resource
 from typing import TYPE_CHECKING
 
+from dnsd.errors import WantError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 WANT = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 """This process or its machine lacks something: the file or socket itself may be in order."""
-
 
 STANDARD = range(3)
 
@@ -29,6 +30,12 @@ def fill_standard() -> None:
         except OSError:
             # The lowest number is free, as those before it are open.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
+def excuse(error: OSError, what: str) -> None:
+    """Raise WantError if it is no fault of ``what`` that it cannot be read."""
+    if error.errno in WANT:
+        raise WantError(f"cannot read {what}: {error.strerror}") from error
 
 
 def raise_limit() -> int:

@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from dnsd.errors import DnsdError
+from dnsd.errors import DnsdError, WantError
 from dnsd.process.log import say
 from dnsd.transfer import ipc
 from dnsd.transfer.overlay import VersionLookup, difference_of
@@ -138,7 +138,8 @@ class UpdatePart:
                 await self._apply_verdict(zone)
                 serial = await asyncio.to_thread(taken_over, zone, look)
             except (OSError, ValueError, DnsdError, UpdateRefused) as error:
-                if isinstance(error, OSError | UpdateRefused):  # for example, the disk is full
+                # For example, the disk is full.
+                if isinstance(error, OSError | UpdateRefused | WantError):
                     zone.again_at = time.monotonic() + AGAIN_S
                 zone.fault = f"{zone.file}: {error}"
                 if zone.fault != before:

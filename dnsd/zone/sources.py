@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dnsd.errors import WantError
+from dnsd.process import descriptors
 from dnsd.zone.names import shown
 
 if TYPE_CHECKING:
@@ -129,7 +131,7 @@ def digest_of(path: Path, limit: int) -> str:
     """Return the digest of the file at ``path``, empty if it cannot be read."""
     try:
         return digest(_read(path, path, limit)[0])
-    except Unreadable:
+    except (Unreadable, WantError):
         return ""
 
 
@@ -159,6 +161,8 @@ def _read(path: Path, real: Path, limit: int) -> tuple[bytes, os.stat_result]:
             is_file = stat.S_ISREG(status.st_mode)
             data = _up_to(limit, file, status.st_size) if is_file else b""
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError):
+            descriptors.excuse(error, f"'{path}'")
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise Unreadable(
             "cannot-read", f"cannot read '{path}': {reason}; check the path and its permissions"

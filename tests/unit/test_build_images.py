@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -34,13 +34,13 @@ from dnsd.zone import load
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.load import load_zone
 from dnsd.zone.records import Zone
-from dnsd.zone.sources import _up_to
+from dnsd.zone.sources import _up_to, digest_of
 from dnsd.zone.stored import version_of
 from tests.building import build_zone
 from tests.support import zone
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 @pytest.fixture
@@ -220,6 +220,63 @@ def test_a_bug_breaks_one_zone_and_is_told(
     assert result.findings[0].code == "internal"
     assert result.sources == {job.file: stamp(job.file)}
     assert "Traceback" in capsys.readouterr().err
+
+
+def short_of_descriptors(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    """No descriptor is left for ``file``."""
+
+    def short(system: Callable[..., Any]) -> Callable[..., Any]:
+        def opened(path: object, *arguments: Any, **named: Any) -> Any:
+            if str(path) == str(file):
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return system(path, *arguments, **named)
+
+        return opened
+
+    monkeypatch.setattr(os, "open", short(os.open))
+    monkeypatch.setattr(io, "open", short(io.open))
+
+
+@pytest.mark.parametrize("name", ["{job}", "included", "{policy}", "Kx.key", "{resolved}"])
+def test_a_file_for_which_there_is_no_descriptor_is_no_fault_of_the_zone(
+    job: Job, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    file = Path(job.file)
+    file.write_text(zone(1, "$INCLUDE included", "www A 192.0.2.1"))
+    file.with_name("included").write_text("x A 192.0.2.1\n")
+    policy = '[signing]\nkeys = ["Kx"]\n' if name == "Kx.key" else ""
+    if name == "{resolved}":
+        policy = '[[alias]]\nname = "www"\ntarget = "a.other."\n'
+    job.policy_file.write_text(policy)
+    names = {"job": file.name, "policy": job.policy_file.name, "resolved": job.resolved}
+    found = file.parent / name.format(**names)
+    with monkeypatch.context() as patched:
+        short_of_descriptors(patched, found)
+        result = build_zone(job)
+        assert digest_of(found, 999) == "", "whoever compares it sees a change"
+    assert (result.image, result.findings) == (None, ())
+    assert "Too many open files" in result.trouble
+    assert str(found) in result.trouble
+
+
+@pytest.mark.parametrize(
+    ("error", "trouble"),
+    [
+        (OSError(errno.EMFILE, "Too many open files", "load.py"), "cannot build this zone: Too"),
+        (ImportError("x.so: cannot open shared object file"), "failed on this zone: ImportError"),
+        (MemoryError(), "failed on this zone: MemoryError"),
+    ],
+)
+def test_a_module_that_cannot_be_loaded_now_is_no_fault_of_the_zone(
+    job: Job, monkeypatch: pytest.MonkeyPatch, error: Exception, trouble: str
+) -> None:
+    def lazily(*_: object, **_named: object) -> None:
+        raise error
+
+    monkeypatch.setattr(load, "load_zone", lazily)
+    result = build_zone(job)
+    assert (result.image, result.findings) == (None, ())
+    assert trouble in result.trouble
 
 
 def test_of_many_findings_the_errors_are_kept() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from dnsd.config import ZoneTransfers, origins
 from dnsd.config.transfers import UpdateRight
+from dnsd.errors import WantError
 from dnsd.transfer import ipc
 from dnsd.versions import recordfile
 from dnsd.xfrd import updatedfile, updating
@@ -132,13 +133,14 @@ def test_what_control_refuses_too_late_is_taken_back(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), WantError("No space left")])
 def test_what_the_disk_has_refused_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     write = recordfile.write
 
     def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
     async def scene(control: Control) -> None:
         monkeypatch.setattr(recordfile, "write", full)

@@ -6,6 +6,7 @@ Zones are built by a fake that does as it is told; files, journal and images are
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Sequence, Set
 from pathlib import Path
@@ -696,6 +697,24 @@ def test_a_zone_that_has_expired_before_the_start_is_not_loaded(tmp_path: Path) 
     site.reloader.expired.add("b.")
     assert outcomes(site.run(DIRECTORY, EVERYTHING)) == {"a.": "loaded", "b.": "expired"}
     assert site.served() == {"a.": "1", "b.": None}
+
+
+def test_a_directory_for_which_there_is_no_descriptor_is_listed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path, a="1")
+    site.run(DIRECTORY, EVERYTHING)
+    site.write("b", "1")
+    with monkeypatch.context() as patched:
+        want = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        patched.setattr(os, "scandir", lambda _: (_ for _ in ()).throw(want))
+        problems = site.run(DIRECTORY).problems
+    assert problems == (f"cannot read the directory {site.zones}: Too many open files",)
+    assert site.served() == {"a.": "1"}
+    assert site.reloader.unfinished() == {DIRECTORY}, "convergence tries it again"
+    site.run(*site.reloader.unfinished())
+    assert site.served() == {"a.": "1", "b.": "1"}
+    assert not site.reloader.unfinished()
 
 
 def test_a_zone_expires_when_the_journal_can_be_written_again(

@@ -316,8 +316,12 @@ class Reloader:
         return tuple(map(str, self.config.zones.include))
 
     def unfinished(self) -> set[str]:
-        """Return the zones with which something else than their files has kept us from ending."""
-        return self._publication.troubled | self._publication.undropped
+        """Return the zones with which something else than their files has kept us from ending.
+
+        DIRECTORY, if that was so when it was seen which zones there are.
+        """
+        unlisted = {DIRECTORY} if self._roster.is_short else set()
+        return self._publication.troubled | self._publication.undropped | unlisted
 
     def distrust(self, origin: str) -> None:
         """Have the image of the zone ``origin`` built anew when it is due, whatever its files."""

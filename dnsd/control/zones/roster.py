@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dnsd.build.stamps import Stamps, doubtful, stamp
 from dnsd.config import find_zones
 from dnsd.control.zones import guard
-from dnsd.errors import ConfigError
+from dnsd.errors import ConfigError, WantError
 from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Roster:
         self._configured: dict[str, Path] = {}
         self.odd: tuple[Finding, ...] = ()
         self._earlier = earlier
+        self.is_short = False
+        """Whether it is to be seen again which zones there are: this process lacked something."""
         self._leaving = guard.GoneZones()
 
     def see(
@@ -63,10 +65,12 @@ class Roster:
         directory = config.zones.directory
         stamps: Stamps = {str(directory): stamp(str(directory))} if directory else {}
         problems: tuple[str, ...] = ()
+        self.is_short = False
         try:
             found = find_zones(config)
-        except ConfigError as error:
-            problems = error.problems
+        except (ConfigError, WantError) as error:
+            self.is_short = isinstance(error, WantError)
+            problems = (str(error),) if isinstance(error, WantError) else error.problems
             if directory and not self.wanted:
                 # Its disk is missing, perhaps, and this is the start.
                 self.configured = self._earlier.zones({}, directory)
