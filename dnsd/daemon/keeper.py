@@ -25,6 +25,9 @@ _HEARD = (*_PASSED_ON, signal.SIGCHLD)
 CHANGE_S = 5.0
 """How long the next master may take to say that it controls the node, when the last has ended."""
 
+LOOK_S = 1.0
+"""How often it looks who controls the node."""
+
 
 def become(vector: StateVector) -> None:
     """Stay as the keeper of the master that controls the node of ``vector``; never returns."""
@@ -42,6 +45,7 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     ended: dict[int, int] = {}
     waiting: list[int] = []
+    stop, told = 0, 0
     while True:
         ended.update(_reaped())
         leader = vector.leader
@@ -50,12 +54,17 @@ def main() -> int:
             if leader in ended:
                 return ended[leader]
         # One that has just handed the node on hears nothing more: so it is asked who leads first.
+        # And one that was to take it over may have been killed with the signal: the other stops.
+        if stop and told != leader and not waiting:
+            waiting.append(stop)
         while waiting:
+            number = waiting.pop(0)
+            stop, told = (stop, told) if number == signal.SIGHUP else (number, leader)
             with suppress(ProcessLookupError):
-                os.kill(leader, waiting.pop(0))
-        number = signal.sigtimedwait(_HEARD, 1.0)
-        if number is not None and number.si_signo in _PASSED_ON:
-            waiting.append(number.si_signo)
+                os.kill(leader, number)
+        heard = signal.sigtimedwait(_HEARD, LOOK_S)
+        if heard is not None and heard.si_signo in _PASSED_ON:
+            waiting.append(heard.si_signo)
 
 
 def _next(vector: StateVector, leader: int) -> int:

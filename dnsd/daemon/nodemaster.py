@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd.daemon import children, keeper
 from dnsd.daemon.channel import Offer
-from dnsd.daemon.master import STOP_S, Master
-from dnsd.daemon.predecessor import wait_for_end
+from dnsd.daemon.master import HANDLED, STOP_S, Master
 from dnsd.daemon.steering import Steering
-from dnsd.daemon.successor import HandoverStep, Successor
+from dnsd.daemon.successor import GONE_S, HandoverStep, Successor
 from dnsd.image.journal import JournalReader
 from dnsd.image.sharing import layout_of_shared
 from dnsd.image.state import ControlCells, Duty, MasterCells, WorkerCells
-from dnsd.process import reins, stderr
+from dnsd.process import family, reins, stderr
 from dnsd.process.log import say
 
 if TYPE_CHECKING:
@@ -95,7 +94,8 @@ class NodeMaster(Master):
         self._successor: Successor | None = None
         self._steering = Steering(holdings.steering, self._begin) if holdings.steering else None
         self._lent = self._retired = self._handed = False
-        self._released = False
+        self._released = self._refused = False
+        self._postponed: list[signal.Signals] = []
         self._question = b""
         self._unprepared = 1 + (self._transfers is not None)
         self._unanswered = set(self._workers)
@@ -106,14 +106,27 @@ class NodeMaster(Master):
     def run(self) -> int:
         """Serve until told to stop, or until another master does; return the exit status."""
         status = super().run()
-        if self._handed and not self._notify.is_heard and keeper.VARIABLE not in os.environ:
+        if self._handed:
             stderr.flush()
-            keeper.become(self._vector)
+            self._pass_signals_on()
+            if not self._notify.is_heard and keeper.VARIABLE not in os.environ:
+                keeper.become(self._vector)
         return status
+
+    def _pass_signals_on(self) -> None:
+        """Send the other master what has come since this one looked for signals."""
+        # From now on they wait; if this process stays, its keeper takes them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+        self._postponed += self._wait(0)
+        for number in self._postponed:
+            with suppress(ProcessLookupError):
+                os.kill(self._vector.leader, number)
 
     # -- what differs while there are two --------------------------------------------------------
 
     def _may_run(self, child: Child) -> bool:
+        if self._entry and self._refused:
+            return False
         is_worker = child not in (self._control, self._transfers)
         return not (self._retired if is_worker else self._lent)
 
@@ -128,20 +141,23 @@ class NodeMaster(Master):
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self._entry:
-            if number != signal.SIGHUP:  # all is read anew in any case
+            # A stop now may be too late to keep the other one from ending; and which control is to
+            # obey a reload is not known before it has.
+            self._postponed.append(number)
+            if number != signal.SIGHUP and self._entry.predecessor.has_lead:
                 self._give_up("it was told to stop")
             return
         if self._successor and number == signal.SIGHUP and not self._leads:
             self._successor.signal(number)
-            return
         if self._successor and number != signal.SIGHUP:
             self._successor.fail("dnsd was told to stop")
         super()._on_signal(number)
 
     def _give_up(self, why: str) -> None:
+        """Have the other master end this one; if that has just ended itself, go on."""
         assert self._entry
+        self._refused = True
         self._entry.predecessor.refuse(why)
-        self._status, self._stopping = 1, True
 
     def _stop(self) -> None:
         if not (self._entry or self._handed):
@@ -151,7 +167,7 @@ class NodeMaster(Master):
         for child in self._children:
             child.send(signal.SIGKILL)
         while self._running():
-            self._wait(STOP_S)
+            self._postponed += self._wait(STOP_S)
 
     def _hand_on(self, now: float) -> None:
         if self._entry:
@@ -190,7 +206,7 @@ class NodeMaster(Master):
     def _free(self, seats: list[int]) -> None:
         """Make seats free whose workers' master has gone."""
         pids = [int(self._vector.worker(one)[WorkerCells.PID]) for one in seats]
-        wait_for_end([pid for pid in pids if pid])
+        family.see_off([pid for pid in pids if pid], GONE_S)
         for one in seats:
             children.clear_seat(self._vector, one)
             self._vector.worker(one)[WorkerCells.DUTY] = Duty.VACANT
@@ -361,6 +377,9 @@ class NodeMaster(Master):
         self._entry = None
         pid = os.getpid()
         say("handover-done", f"pid {pid} controls the node now", number=pid)
+        postponed, self._postponed = self._postponed, []
+        for number in postponed:
+            self._on_signal(number)
 
 
 def _soa_question(apex: bytes) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 OFFER_S = 30.0
 """How long an old master may take to say what it offers: its workers may be busy."""
-GONE_S = 2.0
-"""How long workers whose master is gone may take to end: they do so at once, if they can."""
 
 
 class Given:
@@ -213,17 +210,3 @@ def meet(environ: MutableMapping[str, str]) -> Predecessor | None:
         if way.is_over:
             break
     raise StateError("the dnsd that was to hand on its node does not say what there is")
-
-
-def wait_for_end(pids: list[int]) -> None:
-    """Wait a moment for processes to end whose master has gone."""
-    for _ in waited(GONE_S):
-        if not any(map(_lives, pids)):
-            return
-
-
-def _lives(pid: int) -> bool:
-    with suppress(ProcessLookupError, PermissionError):
-        os.kill(pid, 0)
-        return True
-    return False

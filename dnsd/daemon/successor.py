@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dnsd.daemon import channel
 from dnsd.daemon.channel import Channel
-from dnsd.process import packets, reins
+from dnsd.process import family, packets, reins
 from dnsd.process.log import say
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ SERVE_S = 30.0
 """How long its control and its workers may take to begin; they are prepared."""
 END_S = 5.0
 """How long what is to end here may take before it is killed."""
+GONE_S = 2.0
+"""How long processes whose master is gone may take to end: they do so at once, if they can."""
 
 
 class HandoverStep(Enum):
@@ -119,6 +121,7 @@ class Successor:
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 env={**os.environ, **environ, channel.VARIABLE: str(theirs.fileno())},
+                process_group=0,  # Ctrl-C in a terminal is meant for the one that leads
             )
         self._channel = Channel(ours.detach())
         self._pidfd = os.pidfd_open(self._process.pid)
@@ -213,11 +216,8 @@ class Successor:
         if self.step not in _LIMITS:
             return
         self.step = HandoverStep.FAILED
-        self._process.kill()
-        self._process.wait()
+        family.end(self._process, GONE_S)
         for _, fd in self._bound:
-            os.close(fd)
-        for fd in self._heirs:
             os.close(fd)
         self._giver.take_back()
         if why:
@@ -232,4 +232,6 @@ class Successor:
     def close(self) -> None:
         """Let go of what this side has."""
         self._channel.close()
+        for fd in self._heirs:
+            os.close(fd)
         os.close(self._pidfd)

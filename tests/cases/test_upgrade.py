@@ -195,12 +195,12 @@ def test_a_restart_keeps_orders_and_what_is_known_of_caches() -> None:
 
 
 @contextmanager
-def dying_node() -> Iterator[Node]:
+def dying_node(**environ: str) -> Iterator[Node]:
     with make_node(ZONES) as node:
         node.command = DYING
         (node.directory / "dying").write_text("")
         node.environ["DNSD_DYING"] = str(node.directory / "dying")
-        node.start()
+        node.start(**environ)
         node.wait_ready()
         yield node
 
@@ -221,6 +221,40 @@ def test_a_new_master_that_dies_changes_nothing_wherever_it_does() -> None:
                 one["pid"] for one in before["workers"]
             ]
             assert controls(node) == [after["control"]["pid"]]
+
+
+def test_what_hangs_of_a_new_master_that_gives_up_is_killed() -> None:
+    """It would keep the lease that the old one's control needs."""
+    with dying_node() as node:
+        (node.directory / "dying").write_text("new is_prepared ORPHAN")
+        assert restart(node) == (1, "dnsd: no restart: it was told to stop\n")
+        assert is_gone(int((node.directory / "dying").read_text()))
+
+
+@pytest.mark.parametrize("where", ["new lead", "new after heirs", "old _pass_signals_on"])
+def test_a_node_that_is_told_to_stop_while_it_is_handed_on_stops(where: str) -> None:
+    """Whichever of the two masters is told, and however late."""
+    with dying_node() as node:
+        (node.directory / "dying").write_text(f"{where} SIGTERM")
+        assert restart(node) == (0, "")
+        assert node.process.wait(60) == 0
+        assert not controls(node)
+
+
+def test_a_reload_that_is_ordered_while_a_node_is_handed_on_is_done(tmp_path: Path) -> None:
+    with (
+        service_manager(tmp_path / "notify") as manager,
+        dying_node(NOTIFY_SOCKET=str(tmp_path / "notify")) as node,
+    ):
+        (node.directory / "dying").write_text("new after begin SIGHUP")
+        assert restart(node) == (0, "")
+        new = node.status()["pid"]
+        try:
+            heard(manager, new, b"RELOADING=1")
+            heard(manager, new, b"READY=1")
+        finally:
+            os.kill(new, signal.SIGTERM)
+            until(lambda: is_gone(new))
 
 
 def test_a_new_master_that_dies_when_its_workers_answer_leaves_all_to_the_old_one() -> None:
@@ -246,6 +280,7 @@ def test_an_old_master_that_dies_leaves_all_to_the_new_one(where: str) -> None:
         assert node.process.wait(60) == -signal.SIGKILL
         assert node.serial("example.com") == 1
         node.wait_line("controls the node now")
+        until((node.state / "admin.sock").exists)
         try:
             until(lambda: controls(node) == [node.status()["control"]["pid"]])
             assert node.status()["pid"] != before["pid"]
@@ -281,10 +316,7 @@ def test_without_a_node_there_is_nothing_to_restart() -> None:
 def test_a_reload_restarts_if_it_may_and_must_and_the_service_manager_follows(
     tmp_path: Path,
 ) -> None:
-    with make_node(ZONES) as node, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(tmp_path / "notify"))
-        manager.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        manager.settimeout(ANSWER)
+    with make_node(ZONES) as node, service_manager(tmp_path / "notify") as manager:
         node.start(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="10000000")
         node.wait_ready()
         old = node.process.pid
@@ -309,12 +341,22 @@ def test_a_reload_restarts_if_it_may_and_must_and_the_service_manager_follows(
             until(lambda: is_gone(new))
 
 
+@contextmanager
+def service_manager(path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        manager.settimeout(ANSWER)
+        yield manager
+
+
 def heard(manager: socket.socket, sender: int, last: bytes) -> list[tuple[int, bytes]]:
     """What the manager has been told, by whom, up to the ``last`` of this sender."""
     found: list[tuple[int, bytes]] = []
     while (sender, last) not in found:
         text, ancillary, *_ = manager.recvmsg(4096, 256)
-        found.append((int.from_bytes(ancillary[0][2][:4], sys.byteorder), text))
+        pid = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
+        found.append((pid, text.partition(b"\n")[0]))
     return found
 
 
