@@ -101,7 +101,8 @@ class Notifying:
             for place in [*self._again()]:
                 await self._send(place)
             try:
-                await asyncio.wait_for(self._wake.wait(), LOOK_S if self._waiting else None)
+                async with asyncio.timeout(LOOK_S if self._waiting else None):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
             self._wake.clear()

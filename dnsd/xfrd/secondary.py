@@ -182,7 +182,8 @@ class SecondaryPart:
             self._wake.clear()
             wait = max(self._due[0][0] - time.time(), 0.0) if self._due else CLOCK_S
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), min(wait, CLOCK_S))
+                async with asyncio.timeout(min(wait, CLOCK_S)):  # wait_for loses cancellations
+                    await self._wake.wait()
             self._follow_clock()
 
     def _follow_clock(self) -> None:

@@ -259,3 +259,21 @@ def test_a_notify_that_was_missed_before_a_start_is_made_up_for(tmp_path: Path) 
         await until(lambda: fetched.serial(A) == 2)
 
     play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_it_ends_when_it_is_to_end_though_it_was_just_woken(tmp_path: Path, steps: int) -> None:
+    async def work() -> None:
+        part = Secondary(tmp_path).part
+        running = asyncio.get_running_loop().create_task(part.run())
+        await asyncio.sleep(0.01)
+        part._wake.set()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        running.cancel()
+        ended, _ = await asyncio.wait({running}, timeout=1)
+        assert ended
+        # a task that has not ended would hold up the loop, too
+        running.cancel()
+
+    asyncio.run(work())
