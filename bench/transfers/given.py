@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import dns.message
 
 from bench.procs import cpu_seconds, tree
-from tests.interop.peers import HOST, Dnsd, Peer
+from tests.interop.peers import HOST, Dnsd, Knot, knot_key
 from tests.interop.primaries import KEY, RING, SECRET
 from tests.support import until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.interop.peers import Peer
 
 ORIGIN = "large.test."
 _HEAD = """\
@@ -36,44 +38,22 @@ class Given(NamedTuple):
     messages: int
 
 
-class LargeKnot(Peer):
-    """Knot with the large zone."""
+class LargeKnot(Knot):
+    """Knot with the large zone; ``rule`` is of which acl its clients are."""
 
-    def __init__(self, directory: Path, zone: Path, acl: str) -> None:
+    def __init__(self, directory: Path, zone: Path, rule: str) -> None:
         super().__init__(directory, {ORIGIN: zone})
-        self._acl = acl
+        self._rule = rule
 
-    def configure(self) -> list[str]:
-        """Return how it is started."""
-        config = self.directory / "knot.conf"
-        config.write_text(f"""\
-server:
-  listen: {HOST}@{self.port}
-  rundir: "{self.directory}"
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-database:
-  storage: "{self.directory}"
-log:
-  - target: stderr
-    any: warning
-key:
-  - id: {KEY}
-    algorithm: hmac-sha256
-    secret: {SECRET}
-acl:
-  - id: give
-    {self._acl}
+    def sections(self) -> str:
+        """Return the sections of its configuration that are its own."""
+        return f"""\
+{knot_key(KEY, SECRET, "transfer")}
+  - id: anybody
+    address: {HOST}
     action: transfer
-zone:
-  - domain: {ORIGIN}
-    file: "{self.zones[ORIGIN]}"
-    zonefile-sync: -1
-    journal-content: none
-    acl: give
-""")
-        return ["knotd", "-c", str(config)]
+{super().sections()}    acl: {self._rule}
+"""
 
 
 class LargeDnsd(Dnsd):
@@ -81,23 +61,16 @@ class LargeDnsd(Dnsd):
 
     def configure(self) -> list[str]:
         """Return how it is started."""
-        command = super().configure()
-        secret = self.directory / "secret"
-        secret.write_text(SECRET)
-        secret.chmod(0o600)
-        config = self.directory / "dnsd.toml"
-        config.write_text(f"""\
-[server]
-listen = ["{HOST}:{self.port}"]
+        text = f"""\
 [[key]]
 name = "{KEY}"
-secret_file = "{secret}"
+secret_file = "secret"
 [[zone]]
 name = "{ORIGIN}"
 file = "{self.zones[ORIGIN]}"
 allow_transfer = [{{ network = ["{HOST}"] }}]
-""")
-        return [*command[: command.index("serve") + 1], "--workers", "1", "--config", str(config)]
+"""
+        return self.configure_by(text, {"secret": SECRET})
 
 
 def measure(
@@ -113,10 +86,10 @@ def measure(
         )
     found: dict[str, list[Given]] = {"dnsd": [], "knot": []}
     with ExitStack() as stack:
-        acl = f"key: {KEY}" if is_signed else f"address: {HOST}"
+        rule = "may" if is_signed else "anybody"
         servers: dict[str, Peer] = {
             "dnsd": stack.enter_context(LargeDnsd(directory / "dnsd", {ORIGIN: zone})),
-            "knot": stack.enter_context(LargeKnot(directory / "knot", zone, acl)),
+            "knot": stack.enter_context(LargeKnot(directory / "knot", zone, rule)),
         }
         for server in servers.values():
             until(lambda port=server.port: _is_given(port, is_signed))  # type: ignore[misc]

@@ -7,10 +7,9 @@ catalog's zone file (BIND), as their operators do.
 from __future__ import annotations
 
 import signal
-from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from tests.interop.peers import HOST, Peer
+from tests.interop.peers import HOST, Knot, Peer, knot_key
 from tests.interop.primaries import KEY, SECRET
 
 if TYPE_CHECKING:
@@ -33,9 +32,6 @@ class Producer(Peer):
         self.consumer = consumer
         self.members = dict(members)
 
-    @abstractmethod
-    def configure(self) -> list[str]: ...
-
     def have(self, members: Mapping[str, str]) -> None:
         """Have other members."""
         self.members = dict(members)
@@ -47,17 +43,17 @@ class Producer(Peer):
             (self.directory / f"{name}zone").write_text(zone_text())
 
 
-class KnotProducer(Producer):
+class KnotProducer(Producer, Knot):
     """Knot DNS, which makes the catalog itself."""
 
-    def configure(self) -> list[str]:
+    def sections(self) -> str:
         self._write_members()
         zones = "".join(
             f"""\
   - domain: {name}
     file: "{self.directory}/{name}zone"
     zonefile-sync: -1
-    acl: give
+    acl: may
     notify: consumer
     catalog-role: member
     catalog-zone: {CATALOG}
@@ -65,38 +61,14 @@ class KnotProducer(Producer):
 """
             for name, group in self.members.items()
         )
-        config = self.directory / "knot.conf"
-        config.write_text(f"""\
-server:
-  listen: {HOST}@{self.port}
-  rundir: "{self.directory}"
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-database:
-  storage: "{self.directory}"
-log:
-  - target: stderr
-    any: info
-key:
-  - id: {KEY}
-    algorithm: hmac-sha256
-    secret: {SECRET}
-remote:
-  - id: consumer
-    address: {HOST}@{self.consumer}
-    key: {KEY}
-acl:
-  - id: give
-    key: {KEY}
-    action: transfer
+        return f"""\
+{knot_key(KEY, SECRET, "transfer", consumer=self.consumer)}
 zone:
   - domain: {CATALOG}
     catalog-role: generate
-    acl: give
+    acl: may
     notify: consumer
-{zones}""")
-        return ["knotd", "-c", str(config)]
+{zones}"""
 
 
 class BindProducer(Producer):
@@ -140,54 +112,26 @@ class Consumer(Peer):
         super().__init__(directory, {})
         self.producer = producer
 
-    @abstractmethod
-    def configure(self) -> list[str]: ...
 
-
-class KnotConsumer(Consumer):
+class KnotConsumer(Consumer, Knot):
     """Knot DNS."""
 
-    def configure(self) -> list[str]:
-        config = self.directory / "knot.conf"
-        config.write_text(f"""\
-server:
-  listen: {HOST}@{self.port}
-  rundir: "{self.directory}"
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-database:
-  storage: "{self.directory}"
-log:
-  - target: stderr
-    any: info
-key:
-  - id: {KEY}
-    algorithm: hmac-sha256
-    secret: {SECRET}
-remote:
-  - id: producer
-    address: {HOST}@{self.producer}
-    key: {KEY}
-acl:
-  - id: notify
-    address: {HOST}
-    key: {KEY}
-    action: notify
+    def sections(self) -> str:
+        return f"""\
+{knot_key(KEY, SECRET, "notify", producer=self.producer)}
 template:
   - id: member
     storage: "{self.directory}"
     master: producer
-    acl: notify
+    acl: may
 zone:
   - domain: {CATALOG}
     storage: "{self.directory}"
     master: producer
-    acl: notify
+    acl: may
     catalog-role: interpret
     catalog-template: member
-""")
-        return ["knotd", "-c", str(config)]
+"""
 
 
 class BindConsumer(Consumer):

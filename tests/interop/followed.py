@@ -23,8 +23,7 @@ import dns.rcode
 import dns.tsig
 import dns.update
 
-import dnsd
-from tests.interop.peers import COMMAND, HOST, Dnsd, Peer
+from tests.interop.peers import HOST, Dnsd, Knot, knot_key
 from tests.interop.primaries import KEY, RING, SECRET
 from tests.interop.validator import Status, Unbound
 from tests.serving import free_port
@@ -50,7 +49,7 @@ Octets = tuple[tuple[bytes, int, int, bytes], ...]
 """All records in an order of their own: owner, type, TTL and data as they stand in messages."""
 
 
-class SigningKnot(Peer):
+class SigningKnot(Knot):
     """Knot as the primary: it signs what it is updated to, and notifies ``secondary``."""
 
     def __init__(self, directory: Path, secondary: int) -> None:
@@ -59,32 +58,9 @@ class SigningKnot(Peer):
         self._secondary = secondary
         super().__init__(directory, {ORIGIN: self._file})
 
-    def configure(self) -> list[str]:
-        config = self.directory / "knot.conf"
-        config.write_text(f"""\
-server:
-  listen: {HOST}@{self.port}
-  rundir: "{self.directory}"
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-database:
-  storage: "{self.directory}"
-log:
-  - target: stderr
-    any: warning
-key:
-  - id: {KEY}
-    algorithm: hmac-sha256
-    secret: {SECRET}
-remote:
-  - id: secondary
-    address: {HOST}@{self._secondary}
-    key: {KEY}
-acl:
-  - id: give
-    key: {KEY}
-    action: [transfer, update]
+    def sections(self) -> str:
+        return f"""\
+{knot_key(KEY, SECRET, "[transfer, update]", secondary=self._secondary)}
 policy:
   - id: fast
     single-type-signing: on
@@ -98,9 +74,8 @@ zone:
     dnssec-signing: on
     dnssec-policy: fast
     notify: secondary
-    acl: give
-""")
-        return ["knotd", "-c", str(config)]
+    acl: may
+"""
 
     def change(self, number: int) -> None:
         """Make change ``number``: names come, others go, a few stay and become others."""
@@ -124,29 +99,21 @@ class Follower(Dnsd):
 
     def __init__(self, directory: Path, state: Path, port: int, primary: int) -> None:
         super().__init__(directory, {ORIGIN: directory})
-        self.port, self._state, self._primary = port, state, primary
+        self.port, self.state, self._primary = port, state, primary
 
     def configure(self) -> list[str]:
-        self.environ["STATE_DIRECTORY"] = str(self._state)
-        self.environ["PYTHONPATH"] = str(Path(dnsd.__file__).parent.parent)
-        secret = self.directory / "secret"
-        secret.write_text(SECRET)
-        secret.chmod(0o600)
-        config = self.directory / "dnsd.toml"
-        config.write_text(f"""\
-[server]
-listen = ["{HOST}:{self.port}"]
+        text = f"""\
 [transfers]
 requests_per_second = 1000
 [[key]]
 name = "{KEY}"
-secret_file = "{secret}"
+secret_file = "secret"
 [[zone]]
 name = "{ORIGIN}"
 primaries = [{{ address = "{HOST}", port = {self._primary}, key = "{KEY}" }}]
 allow_transfer = [{{ key = "{KEY}" }}]
-""")
-        return [*COMMAND, "serve", "--workers", "1", "--config", str(config)]
+"""
+        return self.configure_by(text, {"secret": SECRET})
 
     def kill(self) -> None:
         """End all of it as by kill -9, its children first to last."""

@@ -106,15 +106,32 @@ class Peer(ABC):
 
 
 class Dnsd(Peer):
-    """dnsd itself, the whole of it, with one worker."""
+    """dnsd itself, the whole of it, with one worker, and its ``state`` directory."""
+
+    def __init__(self, directory: Path, zones: Mapping[str, Path]) -> None:
+        super().__init__(directory, zones)
+        self.state = directory / "state"
 
     def configure(self) -> list[str]:
-        self.environ["STATE_DIRECTORY"] = str(self.directory / "state")
-        self.environ["PYTHONPATH"] = str(Path(dnsd.__file__).parent.parent)
-        command = [*COMMAND, "serve", "--listen", f"{HOST}:{self.port}", "--workers", "1"]
+        options = ["--listen", f"{HOST}:{self.port}"]
         for zone, path in self.zones.items():
-            command += ["--zone", f"{zone}={path}"]
-        return command
+            options += ["--zone", f"{zone}={path}"]
+        return self._command(options)
+
+    def configure_by(self, text: str, secrets: Mapping[str, str]) -> list[str]:
+        """Write a configuration with ``text`` after ``listen``, and the files of ``secrets``."""
+        for name, secret in secrets.items():
+            file = self.directory / name
+            file.write_text(secret)
+            file.chmod(0o600)
+        config = self.directory / "dnsd.toml"
+        config.write_text(f'[server]\nlisten = ["{HOST}:{self.port}"]\n{text}')
+        return self._command(["--config", str(config)])
+
+    def _command(self, options: list[str]) -> list[str]:
+        self.environ["STATE_DIRECTORY"] = str(self.state)
+        self.environ["PYTHONPATH"] = str(Path(dnsd.__file__).parent.parent)
+        return [*COMMAND, "serve", "--workers", "1", *options]
 
 
 class Nsd(Peer):
@@ -147,34 +164,61 @@ class Nsd(Peer):
 
 
 class Knot(Peer):
-    """Knot DNS of CZ.NIC."""
+    """Knot DNS of CZ.NIC; those that do more than serve zones have other ``sections``."""
 
     def configure(self) -> list[str]:
-        lines = [
-            "server:",
-            f"  listen: {HOST}@{self.port}",
-            f'  rundir: "{self.directory}"',
-            "  udp-workers: 1",
-            "  tcp-workers: 1",
-            "  background-workers: 1",
-            "database:",
-            f'  storage: "{self.directory}"',
-            "log:",
-            "  - target: stderr",
-            "    any: warning",
-            "zone:",
-        ]
-        for zone, path in self.zones.items():
-            lines += [
-                f'  - domain: "{zone}"',
-                f'    file: "{path}"',
-                "    semantic-checks: off",
-                "    zonefile-sync: -1",
-                "    journal-content: none",
-            ]
         config = self.directory / "knot.conf"
-        config.write_text("\n".join([*lines, ""]))
+        config.write_text(f"""\
+server:
+  listen: {HOST}@{self.port}
+  rundir: "{self.directory}"
+  udp-workers: 1
+  tcp-workers: 1
+  background-workers: 1
+database:
+  storage: "{self.directory}"
+log:
+  - target: stderr
+    any: info
+{self.sections()}""")
         return ["knotd", "-c", str(config)]
+
+    def sections(self) -> str:
+        """Return the sections of its configuration that are its own."""
+        zones = "".join(
+            f"""\
+  - domain: "{zone}"
+    file: "{path}"
+    semantic-checks: off
+    zonefile-sync: -1
+    journal-content: none
+"""
+            for zone, path in self.zones.items()
+        )
+        return f"zone:\n{zones}"
+
+
+def knot_key(key: str, secret: str, action: str, **remotes: int) -> str:
+    """Return sections of Knot's configuration about a key: who has it ``may`` do ``action``.
+
+    ``remotes`` are servers here that are asked and told with the key, with their ports.
+    """
+    others = "".join(
+        f"  - id: {name}\n    address: {HOST}@{port}\n    key: {key}\n"
+        for name, port in remotes.items()
+    )
+    return f"""\
+key:
+  - id: {key}
+    algorithm: hmac-sha256
+    secret: {secret}
+{"remote:" if others else ""}
+{others}
+acl:
+  - id: may
+    key: {key}
+    action: {action}
+"""
 
 
 class Bind(Peer):

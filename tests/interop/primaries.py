@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from abc import abstractmethod
 from typing import TYPE_CHECKING, NamedTuple
 
 import dns.message
@@ -18,7 +17,7 @@ import dns.rdatatype
 import dns.tsig
 import dns.tsigkeyring
 
-from tests.interop.peers import HOST, Peer
+from tests.interop.peers import HOST, Knot, Peer, knot_key
 from tests.serving import free_port
 
 if TYPE_CHECKING:
@@ -90,9 +89,6 @@ class Primary(Peer):
         """Return all records, fetched by dnspython."""
         return transferred(self.port)
 
-    @abstractmethod
-    def configure(self) -> list[str]: ...
-
 
 def transferred(port: int) -> set[Record]:
     """Return the records of ``ORIGIN`` as the server at ``port`` gives them to who has the key."""
@@ -107,35 +103,12 @@ def transferred(port: int) -> set[Record]:
     return found
 
 
-class KnotPrimary(Primary):
+class KnotPrimary(Primary, Knot):
     """Knot DNS; the zone file's differences go to its journal."""
 
-    def configure(self) -> list[str]:
-        config = self.directory / "knot.conf"
-        config.write_text(f"""\
-server:
-  listen: {HOST}@{self.port}
-  rundir: "{self.directory}"
-  udp-workers: 1
-  tcp-workers: 1
-  background-workers: 1
-database:
-  storage: "{self.directory}"
-log:
-  - target: stderr
-    any: info
-key:
-  - id: {KEY}
-    algorithm: hmac-sha256
-    secret: {SECRET}
-remote:
-  - id: secondary
-    address: {HOST}@{self.secondary}
-    key: {KEY}
-acl:
-  - id: give
-    key: {KEY}
-    action: transfer
+    def sections(self) -> str:
+        return f"""\
+{knot_key(KEY, SECRET, "transfer", secondary=self.secondary)}
 zone:
   - domain: {ORIGIN}
     file: "{self._file}"
@@ -143,9 +116,8 @@ zone:
     zonefile-load: difference
     journal-content: changes
     notify: secondary
-    acl: give
-""")
-        return ["knotd", "-c", str(config)]
+    acl: may
+"""
 
 
 class NsdPrimary(Primary):

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.interop.peers import HOST, START_SECONDS, Bind, Knot, Nsd, Peer
+from tests.interop.peers import HOST, START_SECONDS, Bind, Knot, Nsd, Peer, knot_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,31 +41,15 @@ class SecondaryPeer(Peer):
 class KnotSecondary(SecondaryPeer, Knot):
     """Knot DNS."""
 
-    def configure(self) -> list[str]:
-        Knot.configure(self)
-        config = self.directory / "knot.conf"
-        head = config.read_text().replace("any: warning", "any: info").removesuffix("zone:\n")
-        config.write_text(f"""{head}
-key:
-  - id: {KEY}
-    algorithm: hmac-sha256
-    secret: {self.secret}
-remote:
-  - id: primary
-    address: {HOST}@{self.primary}
-    key: {KEY}
-acl:
-  - id: notify
-    address: {HOST}
-    key: {KEY}
-    action: notify
+    def sections(self) -> str:
+        return f"""\
+{knot_key(KEY, self.secret, "notify", primary=self.primary)}
 zone:
   - domain: {self.zone}
     file: "{self.directory}/zone"
     master: primary
-    acl: notify
-""")
-        return ["knotd", "-c", str(config)]
+    acl: may
+"""
 
 
 class NsdSecondary(SecondaryPeer, Nsd):

@@ -17,7 +17,6 @@ import dns.rdata
 import dns.rdataclass
 import pytest
 
-import dnsd
 from dnsd.versions import recordfile
 from dnsd.wire.name import to_text
 from tests.certificates import Authority
@@ -53,33 +52,25 @@ class Secondary(Dnsd):
         self, directory: Path, state: Path, primary: Primary, ca: Path | None = None
     ) -> None:
         super().__init__(directory, {ORIGIN: directory})
-        self._state = state
+        self.state = state
         self.port = primary.secondary
         self._primary = primary
         self._ca = ca
 
     def configure(self) -> list[str]:
-        self.environ["STATE_DIRECTORY"] = str(self._state)
-        self.environ["PYTHONPATH"] = str(Path(dnsd.__file__).parent.parent)
-        secret = self.directory / "secret"
-        secret.write_text(SECRET)
-        secret.chmod(0o600)
         port, tls = self._primary.port, ""
         if self._ca is not None:
             assert self._primary.tls_port
             port, tls = self._primary.tls_port, f', tls = true, tls_ca = "{self._ca}"'
-        (self.directory / "dnsd.toml").write_text(f"""\
-[server]
-listen = ["{HOST}:{self.port}"]
+        text = f"""\
 [[key]]
 name = "{KEY}"
-secret_file = "{secret}"
+secret_file = "secret"
 [[zone]]
 name = "{ORIGIN}"
 primaries = [{{ address = "{HOST}", port = {port}, key = "{KEY}"{tls} }}]
-""")
-        config = str(self.directory / "dnsd.toml")
-        return [*COMMAND, "serve", "--workers", "1", "--config", config]
+"""
+        return self.configure_by(text, {"secret": SECRET})
 
     @property
     def serial(self) -> int | None:
@@ -105,7 +96,7 @@ primaries = [{{ address = "{HOST}", port = {port}, key = "{KEY}"{tls} }}]
 
     def records(self) -> set[Record]:
         """Return what it has kept of the zone, as :func:`transferred` does."""
-        (file,) = (self._state / "secondary").glob("*.records")
+        (file,) = (self.state / "secondary").glob("*.records")
         version = recordfile.read(file)
         found = set()
         for one in (version.soa, *version):

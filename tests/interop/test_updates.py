@@ -20,9 +20,8 @@ import dns.xfr
 import dns.zone
 import pytest
 
-import dnsd
 from tests.conftest import needs
-from tests.interop.peers import COMMAND, HOST, Bind, Dnsd
+from tests.interop.peers import HOST, Bind, Dnsd
 from tests.serving import free_port
 from tests.support import until
 
@@ -50,16 +49,8 @@ class UpdatedDnsd(Dnsd):
     """dnsd with one zone that two keys may update, one of them its ACME challenges only."""
 
     def configure(self) -> list[str]:
-        self.environ["STATE_DIRECTORY"] = str(self.directory.parent / "state")
-        self.environ["PYTHONPATH"] = str(Path(dnsd.__file__).parent.parent)
-        for name, secret in (("wide", SECRET), ("narrow", NARROW_SECRET)):
-            file = self.directory / name
-            file.write_text(secret)
-            file.chmod(0o600)
-        config = self.directory / "dnsd.toml"
-        config.write_text(f"""\
-[server]
-listen = ["{HOST}:{self.port}"]
+        self.state = self.directory.parent / "state"
+        text = f"""\
 [[key]]
 name = "{KEY}"
 secret_file = "wide"
@@ -74,8 +65,8 @@ update = [
     {{ key = "{KEY}", below = ["@"], types = ["A", "TXT", "CNAME", "NS", "MX"] }},
     {{ key = "{NARROW}", names = ["_acme-challenge"], types = ["TXT"] }},
 ]
-""")
-        return [*COMMAND, "serve", "--workers", "1", "--config", str(config)]
+"""
+        return self.configure_by(text, {"wide": SECRET, "narrow": NARROW_SECRET})
 
 
 class UpdatedBind(Bind):
