@@ -47,7 +47,7 @@ from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
 from dnsd.control.zones.report import ReloadReport, ZoneOutcome, narrow
 from dnsd.control.zones.requests import ReloadRequest, Requests
 from dnsd.control.zones.watch import Watch
-from dnsd.control.zones.watching import Watching
+from dnsd.control.zones.watching import Watching, keep_fresh
 from dnsd.control.zones.writers import ends
 from dnsd.errors import AdminError
 from dnsd.image.keepsake import Keepsake, Keepsakes
@@ -66,10 +66,6 @@ if TYPE_CHECKING:
     from dnsd.control.transfers.link import TransferLink
     from dnsd.control.zones.loading import Build
     from dnsd.image.state import StateVector
-
-
-RETRY_S = 2.0
-"""Pause of the watch after a reload that had problems, not with a zone but in itself."""
 
 
 class Node:
@@ -336,18 +332,9 @@ class Node:
     async def _watch_files(self) -> None:
         """Reload what has changed on disk."""
         watching = Watching(self._watch, lambda: self._effective.config.zones)
-        pause = 0.0
-        while True:
-            await asyncio.sleep(pause)
-            found = await watching.changed()
-            # What is being built is looked at again when it has been.
-            busy = self._reloader.building.among(found)
-            due = [one for one in found if one not in busy]
-            pause = 0.0
-            if due:
-                request = ReloadRequest(frozenset(due), self._watch.suspects(due))
-                report = await self._requests.ask_planned(request)
-                pause = RETRY_S if report.done() and report.result().problems else 0.0
+        await keep_fresh(
+            watching.changed, self._watch, self._reloader.building, self._requests.ask_planned
+        )
 
     async def _consume_catalogs(self) -> None:
         """Have the zones that catalogs say."""

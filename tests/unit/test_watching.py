@@ -12,8 +12,12 @@ import pytest
 from dnsd.build.stamps import Stamps, observe
 from dnsd.config import Zones
 from dnsd.control.zones import watching
+from dnsd.control.zones.building import Building
+from dnsd.control.zones.report import ReloadReport, ZoneOutcome, ZoneReport
+from dnsd.control.zones.requests import ReloadRequest
 from dnsd.control.zones.watch import Watch
-from dnsd.control.zones.watching import Watching
+from dnsd.control.zones.watching import RETRY_S, Watching, keep_fresh
+from dnsd.image.state import StateVector
 
 LONG = Zones(poll=3600.0, settle=0.0)
 
@@ -119,3 +123,42 @@ def test_a_node_that_does_not_watch_looks_at_nothing(tmp_path: Path, stats: list
         assert stats == []
 
     run(site, body)
+
+
+LOST = ReloadReport(ok=False, problems=("dnsd failed to reload",))
+BROKEN = ReloadReport(
+    ok=False,
+    problems=("a worker is late",),
+    zones=(ZoneReport(zone="a.", outcome=ZoneOutcome.BROKEN),),
+)
+
+
+@pytest.mark.parametrize(("report", "pauses"), [(LOST, 4), (BROKEN, 0)])
+def test_a_reload_that_fails_after_it_was_planned_is_not_tried_all_the_time(
+    monkeypatch: pytest.MonkeyPatch, report: ReloadReport, pauses: int
+) -> None:
+    looks = iter(range(9))
+    asked: list[ReloadRequest] = []
+    slept: list[float] = []
+
+    async def changed() -> list[str]:
+        if next(looks, None) is None:
+            raise InterruptedError
+        return ["a.", "b."]
+
+    async def ask(request: ReloadRequest) -> asyncio.Future[ReloadReport]:
+        asked.append(request)
+        future: asyncio.Future[ReloadReport] = asyncio.get_running_loop().create_future()
+        future.set_result(report)
+        return future
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    building = Building(StateVector.create(1).control)
+    building.begin(["b."], (), 0.0)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(InterruptedError):
+        asyncio.run(keep_fresh(changed, Watch(0.0), building, ask))
+    assert slept == [RETRY_S] * pauses
+    assert asked == [ReloadRequest(frozenset({"a."}))] * (9 - pauses), "b. is being built"

@@ -11,12 +11,16 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from dnsd.control.zones.requests import ReloadRequest
 from dnsd.control.zones.writers import Writers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from asyncio import Future
+    from collections.abc import Awaitable, Callable
 
     from dnsd.config import Zones
+    from dnsd.control.zones.building import Building
+    from dnsd.control.zones.report import ReloadReport
     from dnsd.control.zones.watch import Watch
 
 LOOK_SHARE = 20
@@ -28,6 +32,9 @@ GLANCE_S = 0.02
 """Pause between two glances while something is going on."""
 GLANCE_SHARE = 4
 """It is so many times as long as the last one took, at least."""
+
+RETRY_S = 2.0
+"""Pause after a reload that has come to nothing."""
 
 
 class Watching:
@@ -68,3 +75,25 @@ class Watching:
         self._look_at = ended + max(self._zones().poll, share * (ended - began))
         self._rest = 0.0
         return due
+
+
+async def keep_fresh(
+    changed: Callable[[], Awaitable[list[str]]],
+    watch: Watch,
+    building: Building,
+    ask: Callable[[ReloadRequest], Awaitable[Future[ReloadReport]]],
+) -> None:
+    """Have what has ``changed`` reloaded, for ever; ``ask`` returns when that is planned."""
+    reports: list[Future[ReloadReport]] = []
+    while True:
+        found = await changed()
+        ended = [one.result() for one in reports if one.done()]
+        reports = [one for one in reports if not one.done()]
+        # What has failed as a whole has noted nothing, so all of it is still due.
+        if any(one.problems and not one.zones for one in ended):
+            await asyncio.sleep(RETRY_S)
+            continue
+        # What is being built is looked at again when it has been.
+        busy = building.among(found)
+        if due := [one for one in found if one not in busy]:
+            reports.append(await ask(ReloadRequest(frozenset(due), watch.suspects(due))))
