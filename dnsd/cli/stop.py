@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +15,7 @@ from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, last_option, seconds_of
 from dnsd.cli.output import echo
 from dnsd.cli.waiting import goes_on
-from dnsd.errors import AdminError, ControlDown
+from dnsd.errors import AdminError, ControlDown, NotRunning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,9 +40,20 @@ def stop(config_file: Path | None, wait: float, force: bool) -> None:
     The last node that announces the VIPs refuses, as far as [[anycast.probe]] tells.
     """
     path = socket_path(config_file)
-    pid = _master(path)
+    status: dict[str, Any] | None = _status(path)
     with suppress(ControlDown):  # what fails leaves, whatever others do
         ask(path, "leave", force=force)
+    until = time.monotonic() + wait
+    while status:
+        pid = int(status["pid"])
+        with goes_on(f"dnsd (pid {pid}) goes on to stop"):
+            _end(pid, until, wait)
+        status = _heir(path, status)
+    echo(f"dnsd (pid {pid}) has ended")
+
+
+def _end(pid: int, until: float, wait: float) -> None:
+    """Stop the process ``pid``; AdminError if it has not ended ``until`` then, in ``wait`` s."""
     try:
         process = os.pidfd_open(pid)
         signal.pidfd_send_signal(process, signal.SIGTERM)
@@ -49,14 +61,25 @@ def stop(config_file: Path | None, wait: float, force: bool) -> None:
         return
     except PermissionError as error:
         raise AdminError(f"cannot stop dnsd (pid {pid}): permission denied") from error
-    with goes_on(f"dnsd (pid {pid}) goes on to stop"):
-        if not select.select([process], [], [], wait)[0]:
-            raise AdminError(f"dnsd (pid {pid}) has not ended within {wait:g} s")
-    echo(f"dnsd (pid {pid}) has ended")
+    if not select.select([process], [], [], max(0.0, until - time.monotonic()))[0]:
+        raise AdminError(f"dnsd (pid {pid}) has not ended within {wait:g} s")
 
 
-def _master(path: Path) -> int:
+def _heir(path: Path, before: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the status of the node if another process has it now: it was being handed on.
+
+    None if it has ended; a node that a service manager has started since has a life of its own.
+    """
     try:
-        return int(ask(path, "status", few=True)["pid"])
+        now = _status(path)
+    except NotRunning:
+        return None
+    is_other = now["pid"] != before["pid"] and now["uptime"] > before["uptime"]
+    return now if is_other else None
+
+
+def _status(path: Path) -> dict[str, Any]:
+    try:
+        return dict(ask(path, "status", few=True))
     except ControlDown as error:
-        return int(error.status["pid"])
+        return dict(error.status)
