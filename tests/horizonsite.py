@@ -305,7 +305,7 @@ class Site:
 
     def verdict(self, question: CacheQuestion) -> Verdict:
         self.keeper.served.search(question)
-        return self.horizon.judge(question, self.now, None, self.now)
+        return self.horizon.judge(question, self.now, self.now)
 
     def about(self, target: str) -> Verdict:
         """Return what is said of an address."""

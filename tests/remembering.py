@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from dnsd.caches.inquiry import Inquiry, Tail
+from dnsd.caches.inquiry import Inquiry
 from dnsd.caches.judge import judge
 from dnsd.caches.ledger import Ledger
 from dnsd.caches.report import WEEK_S, Use
@@ -80,17 +80,13 @@ class OwnMemory:
         """Return the bound."""
         return self._ledger.latest(key.name, key.type, address)
 
-    def judge(
-        self, question: CacheQuestion, since: float, gate: float | None, now: float
-    ) -> Verdict:
+    def judge(self, question: CacheQuestion, since: float, now: float) -> Verdict:
         """Judge by what this node knows."""
         report = self._ledger.report(now, question)
-        tail = None if gate is None else Tail(None, gate)
         inquiry = Inquiry(
             question=question,
             site=alone(report, now),
             since=since,
-            tail=tail,
         )
         return judge(inquiry, now)
 

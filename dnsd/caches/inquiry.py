@@ -27,13 +27,6 @@ class Secondary(msgspec.Struct, frozen=True):
     since: float = 0.0
 
 
-class Tail(msgspec.Struct, frozen=True):
-    """The tail gate: new connections a second at the target, None if not counted."""
-
-    rate: float | None
-    limit: float
-
-
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     """The question and all that is known about it; times by the asker's clock.
 
@@ -48,5 +41,4 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     fenced: tuple[tuple[str, float], ...] = ()
     ttl: int | None = None
     secondaries: tuple[Secondary, ...] = ()
-    tail: Tail | None = None
     floor: float = FLOOR_S

@@ -100,7 +100,6 @@ def judge(inquiry: Inquiry, now: float) -> Verdict:
         found.look_at(node)
     found.look_for_given_out()
     found.look_at_secondaries()
-    found.look_at_tail()
     return found.verdict()
 
 
@@ -186,18 +185,6 @@ class _Findings:
                 self._endless.append(f"{where} still has serial {one.serial}, not {one.wanted}")
             else:
                 self._hold_all(one.name, one.since)
-
-    def look_at_tail(self) -> None:
-        """See whether new connections still come to the target."""
-        tail = self._inquiry.tail
-        if tail is None:
-            return
-        if tail.rate is None:
-            self._unknown.append("the connections at the target are not counted")
-        elif tail.rate >= tail.limit:
-            self._endless.append(
-                f"{tail.rate:g} new connections come each second, the limit is {tail.limit:g}"
-            )
 
     def verdict(self) -> Verdict:
         """Return what all of it comes to."""

@@ -49,7 +49,9 @@ class Progress(NamedTuple):
     reasons: tuple[str, ...]
 
 
-class StoredDrain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StoredDrain(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What of a drain survives a restart: ``left`` is how long the lowering still had to run.
 
     What was SAFE is found to be so again, from what is known then.
@@ -58,7 +60,8 @@ class StoredDrain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     address: str
     left: float
     age: float
-    gate: float | None = None
+    gate: None = None
+    """Earlier versions have written it, always empty: what they stored must not be lost."""
 
     def aged(self, seconds: float) -> StoredDrain:
         """Return it as it is ``seconds`` later."""
@@ -66,17 +69,12 @@ class StoredDrain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Drain:
-    """One drain. ``switch_at`` is when the member leaves the answer.
+    """One drain. ``switch_at`` is when the member leaves the answer."""
 
-    ``gate`` is the tail gate for the horizon: the limit of new connections a second; None:
-    connections don't matter.
-    """
-
-    def __init__(self, now: float, switch_at: float, gate: float | None = None) -> None:
+    def __init__(self, now: float, switch_at: float) -> None:
         self.phase = Phase.LOWERING
         self.since = now
         self.switch_at = switch_at
-        self.gate = gate
         self._verdict: Verdict | None = None
         self.tick(now)
 
@@ -107,7 +105,7 @@ class Drain:
         self.tick(now)
 
     def judge(self, now: float, verdict: Verdict) -> None:
-        """Take in what the horizon says of the member, with the tail gate if there is one."""
+        """Take in what the horizon says of the member."""
         self.tick(now)
         if not self.switched:
             return
@@ -119,12 +117,12 @@ class Drain:
     def to_stored(self, address: str, now: float) -> StoredDrain:
         """Return what is to survive a restart."""
         left = self.switch_at - now
-        return StoredDrain(address=address, left=left, age=now - self.since, gate=self.gate)
+        return StoredDrain(address=address, left=left, age=now - self.since)
 
     @classmethod
     def restored(cls, stored: StoredDrain, ago: float, now: float) -> Drain:
         """Return the drain that was stored ``ago`` seconds ago."""
-        drain = cls(now, now + stored.left - ago, stored.gate)
+        drain = cls(now, now + stored.left - ago)
         if stored.left <= 0:
             drain.since = drain.switch_at
         elif not drain.switched:
@@ -132,15 +130,15 @@ class Drain:
         return drain
 
 
-def lowered(now: float, horizon: float, gate: float | None = None) -> Drain:
+def lowered(now: float, horizon: float) -> Drain:
     """Return a drain that lowers the TTL first.
 
     ``horizon`` is when the last cache forgets what has been answered up to now; where no
     ledger knows it, that is now + the TTL in the zone file.
     """
-    return Drain(now, max(now, horizon) + MARGIN_S, gate)
+    return Drain(now, max(now, horizon) + MARGIN_S)
 
 
-def direct(now: float, gate: float | None = None) -> Drain:
+def direct(now: float) -> Drain:
     """Return a drain that switches at once."""
-    return Drain(now, now, gate)
+    return Drain(now, now)

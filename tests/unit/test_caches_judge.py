@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnsd.caches.acquainted import KnownNodes
-from dnsd.caches.inquiry import Inquiry, Secondary, Tail
+from dnsd.caches.inquiry import Inquiry, Secondary
 from dnsd.caches.judge import FRESH_S, MARGIN_S, Safety, Verdict, judge
 from dnsd.caches.ledger import Ledger
 from dnsd.caches.report import WEEK_S, NodeReport, Use
@@ -134,15 +134,6 @@ def test_what_is_given_out_has_no_end() -> None:
     assert "may answer with it again by itself" in found.reasons[0]
     node.use(901.0, WWW_OLD, Use.IDLE)
     assert ask(node.heard(1300.0), now=1300.0).safety == Safety.SAFE
-
-
-def test_the_tail_gate() -> None:
-    heard = drained().heard(100.0)
-    assert ask(heard, now=100.0, tail=Tail(0.0, 0.1)).safety == Safety.SAFE
-    found = ask(heard, now=100.0, tail=Tail(3.0, 0.1))
-    assert (found.safety, found.until) == (Safety.WAIT, None)
-    assert found.reasons == ("3 new connections come each second, the limit is 0.1",)
-    assert ask(heard, now=100.0, tail=Tail(None, 0.1)).safety == Safety.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from dnsd.failover.member import Forced, MemberOrder, MemberState, StoredMember
 from dnsd.failover.orders import StoredPlan
 from dnsd.failover.pool import PoolState
 from dnsd.failover.stored import Moment, StoredPool, decode, encode
+from dnsd.process.envelope import sealed
 from tests.failover import ADDRESSES, pool
 
 A, B, C = ADDRESSES[:3]
@@ -30,6 +31,8 @@ def a_pool() -> PoolState:
     return state
 
 
+EARLIER = b"""{"wall": 1e9, "pools": [{"name": "www.example.com.", "type": "A", "members": [],
+"drains": [{"address": "%b", "left": 41.0, "age": 2.0, "gate": null}]}]}""" % A.encode()
 STORED = encode((a_pool().to_stored(100.0),), Moment(1e9))
 
 
@@ -134,6 +137,17 @@ def test_what_is_encoded_is_decoded() -> None:
         ("www.example.com.", "A"): one,
         ("x.", "AAAA"): two,
     }
+
+
+def test_a_drain_that_an_earlier_version_has_stored_is_none_that_is_lost() -> None:
+    """It wrote of each what limits new connections, although nobody could set that."""
+    earlier = sealed("dnsd-failover", 1, EARLIER)
+    kept = decode(earlier, Moment(1e9))
+    assert kept.reason == ""
+    assert kept.pools["www.example.com.", "A"].drains == (
+        drain.StoredDrain(address=A, left=41.0, age=2.0),
+    )
+    assert b"gate" not in encode(tuple(kept.pools.values()), Moment(1e9))
 
 
 @given(st.floats(-1e5, 1e5), st.floats(0, 1e5))

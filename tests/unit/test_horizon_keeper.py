@@ -388,7 +388,7 @@ def test_nothing_is_reported_before_the_zones_are_loaded(directory: Path) -> Non
             asyncio.run(site.horizon.report(question))
 
     async def judged() -> Verdict:
-        return site.horizon.judge(about_target(A), site.now, None, site.now)
+        return site.horizon.judge(about_target(A), site.now, site.now)
 
     assert asyncio.run(judged()).reasons == (NOT_YET,)
     site.load(host(A))
@@ -507,7 +507,7 @@ def test_before_the_zones_are_loaded_nothing_is_safe(directory: Path) -> None:
     site.keeper.served.search(question)
 
     async def ask() -> Safety:
-        return site.horizon.judge(question, site.now, None, site.now).safety
+        return site.horizon.judge(question, site.now, site.now).safety
 
     assert asyncio.run(ask()) == Safety.UNKNOWN
 

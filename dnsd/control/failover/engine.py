@@ -391,7 +391,7 @@ class FailoverEngine:
             placement.cells.sweep(now)
         question = about_member(address, pool.key.name, pool.key.type)
         before = drain.phase
-        drain.judge(now, self.memory.judge(question, drain.switch_at, drain.gate, now))
+        drain.judge(now, self.memory.judge(question, drain.switch_at, now))
         if drain.phase != before:
             told = f"the drain of {address}: {before} → {drain.phase}"
             pool.say("member-drain", told, member=address, was=before, now=drain.phase)

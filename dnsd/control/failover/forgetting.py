@@ -53,10 +53,5 @@ class CacheMemory(Protocol):
         -inf if there were none.
         """
 
-    def judge(
-        self, question: CacheQuestion, since: float, gate: float | None, now: float
-    ) -> Verdict:
-        """Return whether caches have forgotten what left the answers at ``since``.
-
-        ``gate`` is the limit of new connections a second; None: it does not count.
-        """
+    def judge(self, question: CacheQuestion, since: float, now: float) -> Verdict:
+        """Return whether caches have forgotten what left the answers at ``since``."""

@@ -141,7 +141,7 @@ def drained(
     safe = not any(step["phase"] != "safe" for step in steps)
     done = max(since, default=None)
     if not alone:
-        verdict = engine.memory.judge(about_target(address), min(since, default=0), None, clock.now)
+        verdict = engine.memory.judge(about_target(address), min(since, default=0), clock.now)
         missing += [one for one in verdict.reasons if verdict.safety != Safety.SAFE]
         safe = safe and verdict.safety == Safety.SAFE
         done = max((one for one in (done, verdict.until) if one is not None), default=None)
@@ -161,7 +161,7 @@ def drained(
 def held(engine: FailoverEngine, address: str) -> str:
     """Return whether caches may still hold ``address``, in few words, as far as this node knows."""
     now = time.monotonic()
-    verdict = engine.memory.judge(about_target(address), 0.0, None, now)
+    verdict = engine.memory.judge(about_target(address), 0.0, now)
     match verdict.safety:
         case Safety.SAFE:
             return "forgotten"

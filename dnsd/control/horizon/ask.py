@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.caches.inquiry import Inquiry, Tail
+from dnsd.caches.inquiry import Inquiry
 from dnsd.caches.judge import Safety, Verdict, judge
 from dnsd.caches.site import alone
 from dnsd.caches.version import about_name, about_target, canonical_name
@@ -68,13 +68,10 @@ class Horizon:
         self._sweep()
         return self._report(self._keeper.clock(), question, served)
 
-    def judge(
-        self, question: CacheQuestion, since: float, gate: float | None, now: float
-    ) -> Verdict:
+    def judge(self, question: CacheQuestion, since: float, now: float) -> Verdict:
         """Return whether caches have forgotten what left this node's answers at ``since``.
 
-        ``gate`` is the limit of new connections a second; None: it does not count. Never waits:
-        what must be searched first is UNKNOWN until then.
+        Never waits: what must be searched first is UNKNOWN until then.
         """
         served = self._keeper.served.known(question)
         if served is None or not self._keeper.ready:
@@ -86,7 +83,6 @@ class Horizon:
             question=question,
             site=alone(self._report(now, question, served), now),
             since=since,
-            tail=None if gate is None else Tail(None, gate),
         )
         return judge(inquiry, now)
 

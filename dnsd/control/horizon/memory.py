@@ -74,11 +74,9 @@ class LedgerMemory:
         """Return until when caches may hold answers with ``address`` that were given so far."""
         return self._horizon.latest(key.name, key.type, address)
 
-    def judge(
-        self, question: CacheQuestion, since: float, gate: float | None, now: float
-    ) -> Verdict:
+    def judge(self, question: CacheQuestion, since: float, now: float) -> Verdict:
         """Return whether caches have forgotten, of what was switched at ``since``."""
-        return self._horizon.judge(question, since, gate, now)
+        return self._horizon.judge(question, since, now)
 
 
 def _key(pool: LivePool) -> PoolRRset:
