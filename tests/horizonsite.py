@@ -99,11 +99,15 @@ class Generation(NamedTuple):
 
 
 class SiteClocks(Clocks):
-    """Those of a site; ``boots`` counts the starts of the machine."""
+    """Those of a site; ``boots`` counts the starts of the machine.
+
+    ``set_back`` is how far somebody has set back the clock of the day.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self.boots = 1
+        self.set_back = 0.0
 
     def boot(self) -> str:
         return f"boot {self.boots}"
@@ -112,7 +116,7 @@ class SiteClocks(Clocks):
         return self._site.now
 
     def day(self) -> float:
-        return self._site.now + 1e9
+        return self._site.now + 1e9 - self.set_back
 
     async def sleep(self, seconds: float) -> None:
         self._site.now += seconds

@@ -209,6 +209,42 @@ def test_a_member_that_an_order_kept_out_comes_back_when_the_account_is_on_disk(
     run(node, story)
 
 
+def test_a_member_that_an_order_with_an_end_keeps_out_stays_in_the_account(node: Node) -> None:
+    async def story(node: Node, engine: FailoverEngine) -> None:
+        one = meta(check="none")
+        await node.publish(engine, one, 0)
+        pool = only(engine)
+        pool.force(A, MemberOrder(Forced.DOWN, until=time.monotonic() + 1000))
+        engine.decide(pool)
+        await asyncio.sleep(60)
+        assert node.answers(one) == (B,)
+        assert accounts_in((node.directory / NAME).read_bytes())[key_of(one)].addresses == {A, B}
+
+    run(node, story)
+
+
+def test_what_may_come_back_is_in_the_account_before_it_does(node: Node) -> None:
+    """A flip waits for no disk, so it cannot be written down only then, nor in the next second."""
+
+    async def story(node: Node, engine: FailoverEngine) -> None:
+        one = meta(down=1)
+        await node.publish(engine, one, 0)
+        results(node, (A, OK), (B, OK), (A, BAD))
+        pool = only(engine)
+        pool.force(A, MemberOrder(Forced.DOWN))
+        engine.decide(pool)
+        await asyncio.sleep(60)
+        assert accounts_in((node.directory / NAME).read_bytes())[key_of(one)].addresses == {B}
+        pool.force(A, None)
+        engine.decide(pool)
+        await asyncio.sleep(0.001)
+        node.disk.seconds = 1000.0
+        results(node, (A, OK), (A, OK), (A, OK))
+        assert node.answers(one) == (A, B)
+
+    run(node, story)
+
+
 def test_a_disk_that_refuses_the_account_keeps_no_order_from_being_obeyed(node: Node) -> None:
     async def story(node: Node, engine: FailoverEngine) -> None:
         one = meta(check="none")

@@ -56,6 +56,7 @@ def test_who_is_up_is_answered(eligible: str, mask: int, grade: Grade) -> None:
         ("++++++----", 0.7, Grade.DOWN),
         ("+++++++" + 18 * "-", 0.28, Grade.GOOD),  # 0.28 * 25 is a little more than 7
         ("+-", 0.01, Grade.GOOD),
+        ("--", 1e-10, Grade.DOWN),  # one at the least
         ("++", 5, Grade.GOOD),
         ("+-", 5, Grade.DOWN),
     ],

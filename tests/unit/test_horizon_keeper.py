@@ -791,6 +791,18 @@ def test_a_clean_stop_outlives_a_boot_but_not_for_long(directory: Path) -> None:
         assert site.keeper.ledger.report(site.now).kept < WEEK_S
 
 
+def test_a_lease_that_begins_later_says_nothing(directory: Path) -> None:
+    """The clock was set back: nobody knows how long the node was away."""
+    site = Site(directory, host(A))
+    site.turn()
+    site.keeper.stop()
+    assert LedgerFile(directory, clocks=site.clocks).believed_for() == STOPPED_S
+    site.clocks.set_back = 1.0
+    assert LedgerFile(directory, clocks=site.clocks).believed_for() == 0
+    site.crash(0.0, host(A))
+    assert site.keeper.ledger.report(site.now).kept < WEEK_S
+
+
 def test_a_node_that_was_heard_just_before_a_stop_is_known_after_it(directory: Path) -> None:
     site = Site(directory, host(A))
     site.turn()

@@ -95,6 +95,24 @@ def test_a_file_that_cannot_be_written_is_as_it_was_and_leaves_nothing(tmp_path:
     assert Durable(tmp_path / "absent").read() is None
 
 
+def test_a_file_is_on_disk_before_its_name_and_its_name_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut leaves an empty file, or brings the old one back."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    synced = []
+
+    def fsync(descriptor: int) -> None:
+        what = Path(f"/proc/self/fd/{descriptor}").readlink()
+        content = None if what.is_dir() else what.read_bytes()
+        synced.append((what, content, path.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    durablefile.replace(path, b"n", b"ew")
+    assert synced == [(tmp_path / ".file.tmp", b"new", b"old"), (tmp_path, None, b"new")]
+
+
 def test_no_link_is_followed_when_a_file_is_written(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_bytes(b"theirs")
     (tmp_path / ".file.tmp").symlink_to(tmp_path / "elsewhere")
