@@ -33,12 +33,16 @@ class Claim(NamedTuple):
 
 
 class Order(NamedTuple):
-    """What was ordered of a member on one node, since when it counts, and until when."""
+    """What was ordered of a member on one node, since when it counts, and until when.
+
+    ``slept`` is for how long the machine stood still meanwhile: it may end so much later.
+    """
 
     out: bool
     since: float
     until: float = INF
     durable: bool = True
+    slept: float = 0.0
 
 
 class Planned(NamedTuple):
@@ -57,8 +61,11 @@ class Laws:
         self._world = world
         self.claims: dict[Claim, float] = {}
         self.orders: dict[tuple[int, str], Order] = {}
-        self.open: dict[tuple[int, str], set[bool]] = defaultdict(set)
-        """Orders that have no answer (yet): whether they would take the member out."""
+        self.open: dict[tuple[int, str], set[float]] = defaultdict(set)
+        """Members that may be out, although no order says so, by those without an answer (yet).
+
+        It is when these were asked for. One that takes a member in may not be in force.
+        """
         self.plans: dict[tuple[int, str], Planned] = {}
         self.vague: set[tuple[int, str]] = set()
         """Of whom nobody knows any more when what is planned begins, or whether it does."""
@@ -93,6 +100,10 @@ class Laws:
             self.vague.add(key)
             del self.plans[key]
 
+    def answered(self, key: tuple[int, str], asked: float) -> None:
+        """Note that the order that was ``asked`` for then counts, and none from before."""
+        self.open[key] = {one for one in self.open[key] if one > asked}
+
     def meet_plan(self, key: tuple[int, str], asked: float) -> None:
         """Note that an order, ``asked`` for then, was obeyed: it counts, or what was planned."""
         plan = self.plans.get(key)
@@ -102,9 +113,19 @@ class Laws:
         if asked <= plan.start:
             self.vague.add(key)  # nobody knows which of them came first
 
-    def begin_plans(self, machine: Machine, well_for: float) -> None:
-        """Have what is planned take the place of orders, once the node was well for a while."""
+    def sleep(self, machine: Machine, seconds: float) -> None:
+        """Note that a machine has stood still: orders with an end may end later."""
+        for key, order in tuple(self.orders.items()):
+            if key[0] == machine.index:
+                self.orders[key] = order._replace(slept=order.slept + seconds)
+
+    def pass_time(self, machine: Machine, well_for: float) -> None:
+        """Have orders end, and plans take their place, once the node was well for a while."""
         now = self._world.loop.now
+        for key, order in tuple(self.orders.items()):
+            over = now - order.until - order.slept > LATE_S
+            if key[0] == machine.index and over and well_for > LATE_S:
+                del self.orders[key]
         for key, plan in tuple(self.plans.items()):
             if key[0] == machine.index and now - plan.start > LATE_S and well_for > LATE_S:
                 self.begin_plan(key)
@@ -145,16 +166,18 @@ class Laws:
     def _all_out(self, machine: Machine) -> bool:
         """Return whether perhaps all members are taken out: an RRset is never empty."""
         return any(
-            all(self._may_be_out(machine.index, one) for one in content.members)
+            all(self.may_be_out(machine.index, one) for one in content.members)
             for content in machine.contents
         )
 
-    def _may_be_out(self, node: int, target: str) -> bool:
+    def may_be_out(self, node: int, target: str) -> bool:
+        """Return whether a node may have taken ``target`` out, be it too early or too late."""
         key = (node, target)
-        plan = self.plans.get(key)
-        may_begin = key in self.vague or (plan is not None and plan.out)
-        # An order without an answer, also one that takes the member in, may be in force or not yet.
-        return may_begin or self.is_out(node, target) or bool(self.open[key])
+        if key in self.vague or self.open[key]:
+            return True
+        return any(
+            one is not None and one.out for one in (self.orders.get(key), self.plans.get(key))
+        )
 
     def delivered(self, key: Key) -> None:
         """Judge what a cache gets."""

@@ -226,6 +226,18 @@ MUTATIONS = {
         [DOWN, Event(3.0, "crash", 0.1), Event(5.0, "member_up")],
         "order",
     ),
+    "a restart forgets orders, and one that brings in who is not out has no answer": Mutation(
+        _a_restart_forgets_orders,
+        ONE,
+        [
+            DOWN,
+            Event(3.0, "stop_control", 12.0),
+            Event(0.1, "force_up", 1.0, 4),
+            Event(1.0, "crash", 0.1),
+            Event(5.0, "member_up"),
+        ],
+        "order",
+    ),
     "an order that ends counts as one that does not": Mutation(
         _an_order_that_ends_counts_as_one_that_does_not,
         ONE,

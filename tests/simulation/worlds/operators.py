@@ -91,16 +91,18 @@ class Operators:
         if back:
             laws.may_return(target)
         before = laws.orders.get(key)
+        leaves = out or what.startswith("drain")
+        if leaves or laws.may_be_out(*key):  # or it is not brought back yet
+            laws.open[key].add(asked)
         if not out or before is None:
             laws.orders.pop(key, None)
-        laws.open[key] |= {out or what.startswith("drain")}
         laws.may_be_empty(machine)
         with_time = {"for": amount} if limited else {}
         about = {**self._pool, "force": True, "member": target}
         try:
             found = await world.net.ask(machine, machine, command, **about, **request, **with_time)
         except AdminError:
-            laws.open[key].clear()
+            laws.open[key].discard(asked)
             if before is not None and key not in laws.orders:
                 laws.orders[key] = before  # nothing was ordered
             return
@@ -109,7 +111,7 @@ class Operators:
         if back:
             laws.may_return(target)
         laws.meet_plan(key, asked)
-        laws.open[key].clear()
+        laws.answered(key, asked)
         laws.lost.pop(machine.index, None)
         if out and not limited:
             self.begin(self.wait(self._random.choice(world.machines), target, PATIENCE))
@@ -117,34 +119,36 @@ class Operators:
         until = asked + amount if limited else INF
         laws.orders[key] = Order(out, world.loop.now, until, durable)
         if what.startswith("drain"):
-            laws.open[key].add(True)
+            laws.open[key].add(asked)
             await self._drained(machine, target, machine.life)
 
     async def plan(self, what: str, machine: Machine, target: str, amount: float) -> None:
         """Plan a change of a member on one node, or cancel what is planned."""
         world, laws = self._world, self._world.laws
         command, request = PLANS[what]
-        key, start = (machine.index, target), world.loop.now + AHEAD * amount
+        key, asked = (machine.index, target), world.loop.now
+        start = asked + AHEAD * amount
         until = start + request["for"] if "for" in request else INF
         out = what != "force_up_at"
         comes_back = not out or until < INF
         if comes_back:
             laws.may_return(target)
-        laws.open[key] |= {out}
+        if out:
+            laws.open[key].add(asked)
         laws.may_be_empty(machine)
         about = {**self._pool, "force": True, "member": target}
         at = zones.EPOCH + start + machine.wall
         try:
             found = await world.net.ask(machine, machine, command, **about, **request, at=at)
         except AdminError:
-            laws.open[key].discard(out)
+            laws.open[key].discard(asked)
             return  # something is planned already, and stays so
         except OSError:
             laws.vague.add(key)  # no answer: it may be in force
             return
         if comes_back:
             laws.may_return(target)
-        laws.open[key].discard(out)
+        laws.open[key].discard(asked)
         laws.lost.pop(machine.index, None)
         laws.begin_plan(key)  # an earlier one has begun, or this one would have been refused
         laws.plans[key] = Planned(out, start, until, not found["unwritten"])

@@ -78,6 +78,7 @@ class Replay(NamedTuple):
 
 ONE = Kind(size=1)
 PAIR = Kind(size=1, ttl=5, members=2, pause=0.3)
+BOTH = Kind(size=1, ttl=5, members=2, pause=0.1)
 HASTY = Kind(size=1, ttl=2, members=2, pause=0.2, terms=Terms(ttl_min=1))
 REPLAYS = {
     "an order outlives an edit that takes its member away": Replay(
@@ -207,6 +208,44 @@ REPLAYS = {
             Event(2.0, "force_down", 2.0, 4),
             Event(13.0, "drain", 2.0),
             Event(0.1, "force_down", 1.0, 4),
+            END,
+        ],
+    ),
+    "an order that is over, and control cannot end it: the other one is out, too": Replay(
+        BOTH,
+        [
+            Event(1.0, "force_down_for", 8.0),
+            Event(1.0, "force_down", 1.0, 4),
+            Event(4.0, "stop_control", 12.0),
+            END,
+        ],
+    ),
+    "a plan that control cannot begin: the other one is out, too": Replay(
+        BOTH,
+        [
+            Event(1.0, "force_down"),
+            Event(1.0, "force_up_at", 2.0),
+            Event(1.0, "force_down", 1.0, 4),
+            Event(4.0, "stop_control", 12.0),
+            END,
+        ],
+    ),
+    "an order that is over later, because the machine is suspended": Replay(
+        BOTH,
+        [
+            Event(1.0, "force_down_for", 8.0),
+            Event(1.0, "force_down", 1.0, 4),
+            Event(1.0, "suspend", 8.0),
+            END,
+        ],
+    ),
+    "an order that the disk takes in the end": Replay(
+        BOTH,
+        [
+            Event(1.0, "disk_full", 4.0),
+            Event(0.5, "force_down"),
+            Event(12.0, "crash", 0.1),
+            Event(6.0, "force_down", 1.0, 4),
             END,
         ],
     ),

@@ -266,6 +266,7 @@ class World:
         for key, order in tuple(self.laws.orders.items()):
             if key[0] == machine.index and (lost or not order.durable):
                 del self.laws.orders[key]
+                self.laws.open[key].add(order.since)  # or it was written down later
                 self.laws.may_return(key[1]) if lost else None
         for key, plan in tuple(self.laws.plans.items()):
             if key[0] == machine.index and (lost or not plan.durable):
@@ -313,6 +314,7 @@ class World:
 
         def resume() -> None:
             machine.suspended = False
+            self.laws.sleep(machine, amount)
             machine.monotonic -= amount
             for control in stopped:
                 control.go_on()
@@ -386,7 +388,7 @@ class World:
             raise fault
         for machine in self.machines:
             self._look_at_orders(machine)
-            self.laws.begin_plans(machine, machine.look())
+            self.laws.pass_time(machine, machine.look())
             if self.need > 1:
                 self._look_at_agreements(machine)
 
