@@ -6,13 +6,14 @@ No node is asked what it thinks of itself.
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.simulation.laws import Broken
 from tests.simulation.worlds import judge, zones
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tests.simulation.worlds.caches import Key
     from tests.simulation.worlds.judge import Asked
@@ -135,12 +136,25 @@ class Laws:
         if plan := self.plans.pop(key, None):
             self.orders[key] = Order(plan.out, self._world.loop.now, plan.until, plan.durable)
 
-    def may_be_empty(self, machine: Machine) -> None:
-        """Note that perhaps all members are out on ``machine``: then they are answered again."""
-        if self._all_out(machine):
-            for content in machine.contents:
-                for target in content.members:
-                    self.may_return(target)
+    @contextmanager
+    def bringing_back(self, targets: Iterable[str]) -> Iterator[None]:
+        """Note that what happens in the body may bring ``targets`` back, now or until it ends."""
+        targets = tuple(targets)
+        for target in targets:
+            self.returning[target] += 1
+            self.may_return(target)
+        try:
+            yield
+        finally:
+            for target in targets:
+                self.returning[target] -= 1
+                self.may_return(target)
+
+    def forced_back(self, machine: Machine) -> frozenset[str]:
+        """Return who is answered again because perhaps all members are out on ``machine``."""
+        if not self._all_out(machine):
+            return frozenset()
+        return frozenset(target for content in machine.contents for target in content.members)
 
     def is_out(self, node: int, target: str) -> bool:
         """Return whether ``target`` must not be given out by a node, as a member."""

@@ -87,20 +87,19 @@ class Operators:
         limited = what.endswith("_for")
         asked = world.loop.now
         key = (machine.index, target)
-        back = limited or (not out and what != "drain_direct")  # then or now
-        if back:
-            laws.may_return(target)
+        back = {target} if limited or (not out and what != "drain_direct") else set()  # then or now
         before = laws.orders.get(key)
         leaves = out or what.startswith("drain")
         if leaves or laws.may_be_out(*key):  # or it is not brought back yet
             laws.open[key].add(asked)
         if not out or before is None:
             laws.orders.pop(key, None)
-        laws.may_be_empty(machine)
         with_time = {"for": amount} if limited else {}
         about = {**self._pool, "force": True, "member": target}
         try:
-            found = await world.net.ask(machine, machine, command, **about, **request, **with_time)
+            with laws.bringing_back(back | laws.forced_back(machine)):
+                asking = world.net.ask(machine, machine, command, **about, **request, **with_time)
+                found = await asking
         except AdminError:
             laws.open[key].discard(asked)
             if before is not None and key not in laws.orders:
@@ -108,8 +107,6 @@ class Operators:
             return
         except OSError:
             return  # no answer: it may be in force
-        if back:
-            laws.may_return(target)
         laws.meet_plan(key, asked)
         laws.answered(key, asked)
         laws.lost.pop(machine.index, None)
@@ -130,24 +127,20 @@ class Operators:
         start = asked + AHEAD * amount
         until = start + request["for"] if "for" in request else INF
         out = what != "force_up_at"
-        comes_back = not out or until < INF
-        if comes_back:
-            laws.may_return(target)
+        back = {target} if not out or until < INF else set()
         if out:
             laws.open[key].add(asked)
-        laws.may_be_empty(machine)
         about = {**self._pool, "force": True, "member": target}
         at = zones.EPOCH + start + machine.wall
         try:
-            found = await world.net.ask(machine, machine, command, **about, **request, at=at)
+            with laws.bringing_back(back | laws.forced_back(machine)):
+                found = await world.net.ask(machine, machine, command, **about, **request, at=at)
         except AdminError:
             laws.open[key].discard(asked)
             return  # something is planned already, and stays so
         except OSError:
             laws.vague.add(key)  # no answer: it may be in force
             return
-        if comes_back:
-            laws.may_return(target)
         laws.open[key].discard(asked)
         laws.lost.pop(machine.index, None)
         laws.begin_plan(key)  # an earlier one has begun, or this one would have been refused
@@ -215,17 +208,11 @@ class Operators:
             or content.terms is None
             or not laws.is_out(machine.index, one)
         }
-        for target in coming:
-            laws.returning[target] += 1
-            laws.may_return(target)
         machine.edit(content)
-        laws.may_be_empty(machine)
-        await self._reloaded(machine, content, machine.edits)
-        for target in sorted(before - (content.addresses if content else frozenset())):
-            self.begin(self.wait(self._random.choice(self._world.machines), target, PATIENCE))
-        for target in coming:
-            laws.returning[target] -= 1
-            laws.may_return(target)
+        with laws.bringing_back(coming | laws.forced_back(machine)):
+            await self._reloaded(machine, content, machine.edits)
+            for target in sorted(before - (content.addresses if content else frozenset())):
+                self.begin(self.wait(self._random.choice(self._world.machines), target, PATIENCE))
 
     async def _reloaded(self, machine: Machine, content: zones.Content | None, number: int) -> None:
         """Have the files loaded, however often that takes."""

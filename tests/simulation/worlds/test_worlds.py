@@ -249,6 +249,15 @@ REPLAYS = {
             END,
         ],
     ),
+    "an edit that leaves only who is drained, and takes its time, while that is SAFE": Replay(
+        Kind(size=1, ttl=8, members=2, pause=0.3, first=3.0, last=8.0),
+        [
+            Event(4.0, "drain_direct", 1.0, 22),
+            Event(11.0, "disk_slow", 9.0),
+            Event(1.0, "edit_away", 1.0, 18),
+            END,
+        ],
+    ),
     "a node that sees no member, among three": Replay(
         Kind(size=3, terms=Terms(scope="quorum:2/3")), [Event(1.0, "blind", 12.0), END]
     ),
