@@ -185,7 +185,9 @@ class Reloader:
         loading = Loading(self._tools, self._jobs(plan.load), plan.drop, terms, self._noted)
         told = [self._unchanged(origin) for origin in plan.unchanged]
         told += [ZoneReport(zone=one, outcome=ZoneOutcome.EXPIRED) for one in plan.expire]
-        told += [ZoneReport(zone=one, outcome=ZoneOutcome.UNKNOWN) for one in plan.unknown]
+        # Others than named ones are gone already: a catalog has taken them back, for example.
+        strange = [one for one in plan.unknown if one in named]
+        told += [ZoneReport(zone=one, outcome=ZoneOutcome.UNKNOWN) for one in strange]
         if is_first := not self._is_open:
             await self._open(loading)
         return _Step(loading, busy, told, await self._expire(plan.expire), is_first)
