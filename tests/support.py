@@ -179,6 +179,11 @@ class Node:
         """Run ``dnsd reload``."""
         return self.run("reload", "--config", str(self.config), *zones)
 
+    def hears(self) -> bool:
+        """Whether somebody listens on the admin socket: its file may be that of one who died."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            return sock.connect_ex(str(self.state / "admin.sock")) == 0
+
     def admin(self, command: str, **arguments: Any) -> Any:
         """Ask over the admin socket and return the result."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:

@@ -214,7 +214,7 @@ def test_a_new_master_that_dies_changes_nothing_wherever_it_does() -> None:
             assert status == 1
             assert "no restart: it has ended" in told
             until(lambda: len(controls(node)) == 1)
-            until((node.state / "admin.sock").exists)
+            until(node.hears)
             after = node.status()
             assert after["pid"] == before["pid"]
             assert [one["pid"] for one in after["workers"]] == [
@@ -264,7 +264,7 @@ def test_a_new_master_that_dies_when_its_workers_answer_leaves_all_to_the_old_on
         assert restart(node)[0] == 1
         assert node.serial("example.com") == 1
         until(lambda: len(controls(node)) == 1)
-        until((node.state / "admin.sock").exists)
+        until(node.hears)
         assert node.status()["pid"] == before["pid"]
         (node.directory / "dying").write_text("")
         with clients(node):
@@ -280,7 +280,7 @@ def test_an_old_master_that_dies_leaves_all_to_the_new_one(where: str) -> None:
         assert node.process.wait(60) == -signal.SIGKILL
         assert node.serial("example.com") == 1
         node.wait_line("controls the node now")
-        until((node.state / "admin.sock").exists)
+        until(node.hears)
         try:
             until(lambda: controls(node) == [node.status()["control"]["pid"]])
             assert node.status()["pid"] != before["pid"]
