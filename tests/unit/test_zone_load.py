@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dnsd.config.limits import Limits
 from dnsd.wire.name import from_text, lower, to_text
+from dnsd.zone import gather
 from dnsd.zone.load import LoadResult, load_text, load_zone
 from dnsd.zone.sources import SourceFile, digest
 from dnsd.zone.typenames import type_name
@@ -170,16 +171,18 @@ def test_meaning(text: str | bytes, expected: list[str]) -> None:
     assert records(text) == expected
 
 
-def test_mixed_ttls_become_the_lowest() -> None:
+@pytest.mark.parametrize("table", [gather.Table, None])
+def test_mixed_ttls_become_the_lowest(monkeypatch: pytest.MonkeyPatch, table: object) -> None:
+    monkeypatch.setattr(gather, "Table", table)
     text = "a 300 A 192.0.2.1\na 200 A 192.0.2.2\na 400 A 192.0.2.3"
     assert records(text) == [f"a.example.com. 200 A 192.0.2.{n}" for n in (1, 2, 3)]
 
 
-def test_without_a_default_the_last_ttl_counts() -> None:
-    text = (
-        "@ 60 SOA ns1 host 1 7200 3600 1209600 300\n@ NS ns1\nns1 90 A 192.0.2.1\na A 192.0.2.2\n"
-    )
-    result = load_text("example.com", text)
+@pytest.mark.parametrize("stated", ["ns1 90 A 192.0.2.1\n", "ns1 90 A ( 192.0.2.1\n)\n"])
+@pytest.mark.parametrize("between", ["", "$ORIGIN example.com.\n"])
+def test_without_a_default_the_last_ttl_counts(stated: str, between: str) -> None:
+    head = "@ 60 SOA ns1 host 1 7200 3600 1209600 300\n@ NS ns1\n"
+    result = load_text("example.com", f"{head}{stated}{between}a A 192.0.2.2\n")
     assert [line.split()[:2] for line in shown(result)] == [
         ["example.com.", "60"],
         ["example.com.", "60"],
