@@ -609,3 +609,17 @@ def test_the_result_of_each_check_is_reported(world: World) -> None:
         assert second["checks"] == []
 
     play(world, story)
+
+
+def test_what_was_answered_until_the_stop_is_known_after_it(world: World) -> None:
+    async def story(world: World, engine: FailoverEngine) -> None:
+        one = meta(check="none")
+        await place(engine, ORIGIN, [one], 0)
+        await asyncio.sleep(10.5)
+        before = engine.memory.latest(only(engine).key, A)
+        world.query(one)
+        assert engine.memory.latest(only(engine).key, A) == before
+        engine.stop()
+        assert engine.memory.latest(only(engine).key, A) > before
+
+    play(world, story)
