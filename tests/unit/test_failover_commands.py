@@ -551,26 +551,6 @@ def test_an_order_after_the_beginning_of_a_plan_takes_its_place(world: World) ->
     play(world, story)
 
 
-@pytest.mark.usefixtures("day")
-def test_an_order_after_the_beginning_of_a_plan_outlives_it_while_the_pool_is_away(
-    world: World,
-) -> None:
-    """Nobody begins a plan then."""
-
-    async def story(world: World, engine: FailoverEngine) -> None:
-        one = meta(check="none")
-        await place(engine, ORIGIN, [one], 0)
-        await order(engine, "force", forced="down", **WWW, member=A, at=time.time() + 60)
-        engine.remove(ORIGIN)
-        await asyncio.sleep(100)
-        await order(engine, "force", forced="up", **WWW, member=A)
-        await place(engine, ORIGIN, [one], 0)
-        await asyncio.sleep(20)
-        assert world.answers(one) == (A, B)
-
-    play(world, story)
-
-
 def test_a_plan_made_after_the_clock_was_set_does_not_follow_that(
     world: World, day: list[float]
 ) -> None:
