@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dnsd.config.limits import Limits
 from dnsd.wire.name import from_text, lower, to_text
-from dnsd.zone import gather
+from dnsd.zone import gather, table
 from dnsd.zone.load import LoadResult, load_text, load_zone
 from dnsd.zone.sources import SourceFile, digest
 from dnsd.zone.typenames import type_name
@@ -171,9 +171,9 @@ def test_meaning(text: str | bytes, expected: list[str]) -> None:
     assert records(text) == expected
 
 
-@pytest.mark.parametrize("table", [gather.Table, None])
-def test_mixed_ttls_become_the_lowest(monkeypatch: pytest.MonkeyPatch, table: object) -> None:
-    monkeypatch.setattr(gather, "Table", table)
+@pytest.mark.parametrize("native", [table.Table, None])
+def test_mixed_ttls_become_the_lowest(monkeypatch: pytest.MonkeyPatch, native: object) -> None:
+    monkeypatch.setattr(gather, "Table", native)
     text = "a 300 A 192.0.2.1\na 200 A 192.0.2.2\na 400 A 192.0.2.3"
     assert records(text) == [f"a.example.com. 200 A 192.0.2.{n}" for n in (1, 2, 3)]
 
