@@ -31,6 +31,7 @@ from dnsd.image.journal import SUFFIX
 from dnsd.image.memory import Memory
 from dnsd.image.stock import Stock, file_of
 from dnsd.zone.findings import Finding
+from dnsd.zone.validity import Validity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -125,6 +126,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     serial_policy: str = "file"
     is_catalog: bool = False
     version: str = ""
+    validity: Validity | None = None
     listing: msgspec.Raw = NO_LISTING
 
 

@@ -23,6 +23,9 @@ from dnsd.process import descriptors, log
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.sources import digest, digest_of
 
+# msgspec looks the type up when it decodes.
+from dnsd.zone.validity import Validity
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -52,9 +55,9 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     ``image`` is the image's name (see :mod:`dnsd.image.stock`), None if the zone is broken
     (``findings`` say why). ``sources`` are all files read or looked for, the zone file, its
     ``policy`` and the keys among them, ``digests`` those of their octets, and ``text`` is one of
-    the zone file and all that it includes. If the zone ``is_stale``, it is not loaded, and the
-    image is an earlier one. ``trouble`` says what kept the build from its end although the zone may
-    be right: then try again.
+    the zone file and all that it includes. ``validity`` is that of its signatures, if it has some.
+    If the zone ``is_stale``, it is not loaded, and the image is an earlier one. ``trouble`` says
+    what kept the build from its end although the zone may be right: then try again.
     """
 
     origin: str
@@ -71,6 +74,7 @@ class BuildResult(msgspec.Struct, frozen=True, kw_only=True):
     aliases: tuple[AliasMeta, ...] = ()
     contents: Contents = Contents()
     version: str = ""
+    validity: Validity | None = None
     seconds: float = 0.0
     is_stale: bool = False
     is_catalog: bool = False
@@ -224,8 +228,17 @@ def _compiled(
         serial=zone.serial,
         pools=described,
         contents=contents,
+        validity=_validity(zone),
     )
     return _Made(result, compiler.build(zone, images.encode(_meta(job, result, listing)), compiled))
+
+
+def _validity(zone: Zone) -> Validity | None:
+    from dnsd.zone.signedtimes import times_of
+
+    now = time.time()
+    found = times_of(zone, now)
+    return found and found.validity(now)
 
 
 def _meta(job: Job, result: BuildResult, listing: msgspec.Raw) -> images.Meta:
@@ -251,6 +264,7 @@ def _meta(job: Job, result: BuildResult, listing: msgspec.Raw) -> images.Meta:
         serial_policy=job.serial,
         is_catalog=job.is_catalog,
         version=result.version,
+        validity=result.validity,
         listing=listing,
     )
 

@@ -62,9 +62,18 @@ def zone_lines(row: dict[str, Any], now: float) -> list[str]:
         f"{row['zone']}  {row['state']}{serial}, for {duration(max(0.0, now - row['since']))}",
         f"  file: {row['file']}",
         f"  records: {row['records']:,}",
+        *_signatures(row.get("signatures")),
         *([f"  error: {row['error']}"] if row["error"] else []),
         *(f"  {finding}" for finding in row["findings"]),
     ]
+
+
+def _signatures(found: dict[str, Any] | None) -> list[str]:
+    """Return the line about the signatures of a zone, if it has some."""
+    if found is None:
+        return []
+    until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(found["end"]))
+    return [f"  signatures: they {found['phrase']}; the first, of {found['first']}, at {until}"]
 
 
 def _show(found: dict[str, Any], as_json: bool) -> None:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 @json_option
 @click.option("--state", default="", help="Only those in this state, such as stale or broken.")
 def zones(config_file: Path | None, as_json: bool, state: str) -> None:
-    """List the zones of a running node: name, serial, records, state, since when, error."""
+    """List the zones of a running node: name, serial, records, state, since when, error.
+
+    Of signed zones also when the first of their signatures ends.
+    """
     rows = ask(socket_path(config_file), "status")["zones"]
     rows = [row for row in rows if state in ("", row["state"])]
     if as_json:
@@ -34,4 +37,5 @@ def zones(config_file: Path | None, as_json: bool, state: str) -> None:
         since = duration(max(0.0, time.time() - row["since"]))
         serial = "-" if row["serial"] is None else row["serial"]
         line = f"{row['zone']:<{width}}  {serial:>10}  {row['records']:>9,}  {row['state']}"
-        echo(f"{line}, for {since}{': ' if row['error'] else ''}{row['error'] or ''}")
+        signed = f"; its signatures {one['phrase']}" if (one := row.get("signatures")) else ""
+        echo(f"{line}, for {since}{signed}{': ' if row['error'] else ''}{row['error'] or ''}")

@@ -42,6 +42,7 @@ from dnsd.control.publish import Publisher
 from dnsd.control.web import health
 from dnsd.control.web.metrics import MetricsSource
 from dnsd.control.web.transfermetrics import figures
+from dnsd.control.zones import signatures
 from dnsd.control.zones.readiness import Readiness
 from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
 from dnsd.control.zones.report import ReloadReport, ZoneOutcome, narrow
@@ -192,6 +193,7 @@ class Node:
             group.create_task(self._converge())
             group.create_task(self.keeper.run())
             group.create_task(limited.tell(self._vector))
+            group.create_task(signatures.tell(self._reloader.rows.values))
             group.create_task(self.demand.run())
             group.create_task(self.aliases.run())
             group.create_task(self._look_after_disk())
@@ -250,6 +252,7 @@ class Node:
             *map(str, self._reloader.odd),
             *self._reloader.catalogs.problems,
             *self._disk.problems,
+            *signatures.problems(self._reloader.rows.values(), time.time()),
             *filter(None, (self.keeper.fault, self.engine.loss, self.aliases.fault)),
             *self.engine.checking.problems,
             *self.hooks.problems,

@@ -17,6 +17,7 @@ from dnsd.control import limited
 from dnsd.errors import AdminError
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics import counters
+from dnsd.zone.validity import SigningState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from dnsd.control.spec import ControlSpec
     from dnsd.control.zones.table import ZoneRow
     from dnsd.image.state import StateVector
+    from dnsd.zone.validity import Validity
 
 
 _WELL = "served"
@@ -80,9 +82,15 @@ def rows_of(rows: Mapping[str, ZoneRow], name: str) -> Collection[ZoneRow]:
 
 def _listed(rows: Collection[ZoneRow], most: int | None) -> list[ZoneRow]:
     if most is not None and len(rows) > most:
-        unwell = [row for row in rows if row.state != _WELL]
+        now = time.time()
+        unwell = [row for row in rows if row.state != _WELL or _is_warned_of(row, now)]
         return sorted(unwell, key=lambda row: row.origin)[:most]
     return sorted(rows, key=lambda row: row.origin)
+
+
+def _is_warned_of(row: ZoneRow, now: float) -> bool:
+    validity = row.validity
+    return validity is not None and validity.state(now) is not SigningState.GOOD
 
 
 def _worker(index: int, cells: memoryview, now: int) -> dict[str, Any]:
@@ -111,4 +119,19 @@ def _zone(row: ZoneRow) -> dict[str, Any]:
         "since": row.since,
         "error": row.error,
         "findings": row.findings,
+        "signatures": _signatures(row.validity),
+    }
+
+
+def _signatures(validity: Validity | None) -> dict[str, Any] | None:
+    """Return how the signatures of a zone are; None if it has none."""
+    if validity is None:
+        return None
+    now = time.time()
+    return {
+        "state": validity.state(now),
+        "begin": validity.begins,
+        "end": validity.ends,
+        "first": validity.first,
+        "phrase": validity.phrase(now),
     }

@@ -8,14 +8,17 @@ from __future__ import annotations
 from base64 import b32hexencode
 from dataclasses import dataclass, field
 from struct import unpack_from
+from time import gmtime, strftime
 from typing import TYPE_CHECKING
 
 from dnsd.wire.name import canonical_key, labels, lower, to_text
 from dnsd.wire.rdata import DNSKEY, DS, NSEC, NSEC3, NSEC3PARAM, name_end
 from dnsd.zone.faults import called, error_at, warning_at
 from dnsd.zone.hashing import is_affordable, is_proven
+from dnsd.zone.signedtimes import ages, times_of
 from dnsd.zone.suspects import INSECURE_ITERATIONS, SHA1, Suspicion
 from dnsd.zone.typenames import type_name
+from dnsd.zone.validity import SigningState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +50,8 @@ def check_signed(
     """Check signatures, NSEC and NSEC3 of ``zone``, if it has any."""
     yield from _check_ds(structure, suspects)
     yield from _check_signatures(zone, suspects, now)
+    if now is not None:
+        yield from _check_end(zone, now)
     yield from _check_parameters(suspects, limits)
     yield from _check_announced(zone)
     yield from _check_denial(zone, structure, suspects)
@@ -99,20 +104,25 @@ def _judge_times(
     signed: RRset, signatures: RRset, now: float, expired: _Many, early: _Many
 ) -> None:
     """Note ``signed`` when none of its signatures is valid now (RFC 4034 §3.1.5: RFC 1982)."""
-    ages = [_ages(rdata, int(now)) for rdata in signatures.rdatas]
-    if any(left >= 0 and since >= 0 for left, since in ages):
+    found = [ages(rdata, int(now)) for rdata in signatures.rdatas]
+    if any(left >= 0 and since >= 0 for left, since in found):
         return
-    (expired if any(left < 0 for left, _ in ages) else early).rrsets.append(signed)
+    (expired if any(left < 0 for left, _ in found) else early).rrsets.append(signed)
 
 
-def _ages(rdata: bytes, now: int) -> tuple[int, int]:
-    """Return the seconds until the signature expires, and since it became valid."""
-    expiration, inception = unpack_from(">II", rdata, 8)
-    return _serial_difference(expiration, now), _serial_difference(now, inception)
-
-
-def _serial_difference(one: int, other: int) -> int:
-    return (one - other + (1 << 31)) % (1 << 32) - (1 << 31)
+def _check_end(zone: Zone, now: float) -> Iterator[Finding]:
+    """Warn of signatures that end soon; those that have ended were told of one by one."""
+    found = times_of(zone, now)
+    if found is None:
+        return
+    validity = found.validity(now)
+    if validity.state(now) is SigningState.SOON:
+        yield warning_at(
+            found.first,
+            "rrsig-ends-soon",
+            f"the first signatures of this zone, those of {validity.first}, end on "
+            f"{strftime('%Y-%m-%d at %H:%M UTC', gmtime(validity.ends))}: sign the zone again",
+        )
 
 
 def _signer(rdata: bytes) -> bytes:

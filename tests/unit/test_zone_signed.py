@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dnsd.zone.load import load_text
+from dnsd.zone.records import Zone
+from dnsd.zone.signedtimes import times_of
+from dnsd.zone.validity import Validity
 
 HEAD = "$TTL 60\n@ SOA ns.example.org. h 1 7200 3600 1209600 300\n@ NS ns.example.org.\n"
 NOW = 1735689600  # 2025-01-01
@@ -46,7 +52,13 @@ def test_a_well_signed_zone(chain: str) -> None:
 @pytest.mark.parametrize(
     ("times", "expected"),
     [
-        (["20250101000000 20241201000000"], []),
+        (
+            ["20250101000000 20241201000000"],
+            [
+                "12: warning: the first signatures of this zone, those of a.example.com. TXT, end "
+                "on 2025-01-01 at 00:00 UTC: sign the zone again [rrsig-ends-soon]"
+            ],
+        ),
         (
             ["20241231235959 20241201000000"],
             [
@@ -78,8 +90,10 @@ def test_times_are_serial_numbers() -> None:
     for now, code in [(-101, "rrsig-not-yet-valid"), (101, "rrsig-expired")]:
         (finding,) = findings(text, wrap + now)
         assert code in finding
-    for now in (-100, 0, 100):
+    for now in (-100, 0, 79):
         assert findings(text, wrap + now) == []
+    (finding,) = findings(text, wrap + 81)
+    assert "rrsig-ends-soon" in finding
 
 
 @pytest.mark.parametrize(
@@ -174,3 +188,89 @@ def test_times_are_serial_numbers() -> None:
 )
 def test_finding(text: str, expected: list[str]) -> None:
     assert findings(text) == expected
+
+
+# -- how long they hold -----------------------------------------------------------------------
+
+DAY = 86400
+
+
+def stamp(at: int) -> str:
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(at))
+
+
+def loaded(text: str, *, native: bool) -> Zone:
+    zone = load_text("example.com", text, "z", now=NOW).zone
+    assert zone is not None
+    return zone if native else Zone(zone.apex, dict(zone.nodes), dict(zone.signatures))
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "left", "warned"),
+    [
+        (30 * DAY, 6 * DAY, True),
+        (28 * DAY, 7 * DAY - 1, True),
+        (28 * DAY, 7 * DAY, False),
+        (14 * DAY, 6 * DAY, False),
+        (14 * DAY, DAY, True),
+        (30 * DAY, 0, True),
+    ],
+)
+def test_signatures_that_end_soon(lifetime: int, left: int, warned: bool) -> None:
+    soon = f"{stamp(NOW + left)} {stamp(NOW + left - lifetime)}"
+    text = APEX + NSEC.replace("NSEC @", "NSEC a") + "a TXT x\na NSEC @ TXT RRSIG NSEC\n"
+    text += signature("a", "NSEC") + signature("a", "TXT", soon)
+    end = time.strftime("%Y-%m-%d at %H:%M UTC", time.gmtime(NOW + left))
+    told = (
+        "10: warning: the first signatures of this zone, those of a.example.com. TXT, end on "
+        f"{end}: sign the zone again [rrsig-ends-soon]"
+    )
+    assert findings(text) == ([told] if warned else [])
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["@ SOA", "@ NS", "a TXT", "b TXT", "b A", "none A"]),
+            st.integers(-40, 40),
+            st.integers(0, 60),
+        ),
+        max_size=8,
+    )
+)
+def test_when_they_begin_and_end_is_found_natively_as_in_python(
+    signed: list[tuple[str, int, int]],
+) -> None:
+    text = HEAD + "a TXT x\nb TXT x\nb A 192.0.2.1\n"
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for rrset, left, lifetime in dict.fromkeys(signed):
+        owner, rtype = rrset.split()
+        end, start = NOW + left * DAY, NOW + (left - lifetime) * DAY
+        text += signature(owner, rtype, f"{stamp(end)} {stamp(start)}")
+        if owner != "none":
+            spans.setdefault(rrset, []).append((end, start))
+    native, plain = (times_of(loaded(text, native=one), NOW) for one in (True, False))
+    assert native == plain
+    if native is None:
+        assert not spans
+        return
+    validity = native.validity(NOW)
+    assert validity.ends == min(max(end for end, _ in each) for each in spans.values())
+    assert validity.begins == max(min(start for _, start in each) for each in spans.values())
+
+
+def test_what_is_said_of_them_before_and_after() -> None:
+    validity = Validity(1000, 1000 + 40 * DAY, 40 * DAY, "a. A")
+    end = validity.ends
+    said = [
+        (999, "early", "the signatures of z. are not valid for another 1 s: check the clock"),
+        (1000, "good", ""),
+        (end - 7 * DAY, "good", ""),
+        (end - 7 * DAY + 1, "soon", "the signatures of z. end in 6 d 23 h (a. A): sign"),
+        (end, "soon", "the signatures of z. end in 0 s (a. A): sign"),
+        (end + 60, "ended", "the signatures of z. ended 1 min ago (a. A): resolvers that"),
+    ]
+    for at, state, sentence in said:
+        assert validity.state(at) == state
+        assert validity.sentence("z.", at).startswith(sentence), at
+        assert bool(sentence) == bool(validity.sentence("z.", at))

@@ -12,7 +12,7 @@ import dnsd
 from dnsd import hotpath
 from dnsd.control import limited
 from dnsd.control.nothing import no_items
-from dnsd.control.web import members, route, transfermetrics
+from dnsd.control.web import members, route, signaturemetrics, transfermetrics
 from dnsd.control.web.transfermetrics import NOTHING, TransferFigures
 from dnsd.control.zones.table import ZoneState
 from dnsd.failover.member import MemberState
@@ -80,6 +80,7 @@ def families(source: MetricsSource) -> Iterator[MetricFamily]:
     yield from _workers(vector)
     yield _limited(vector)
     yield from _zones(list(source.rows()))
+    yield from signaturemetrics.families(source.rows(), time.time())
     yield from _differences(vector.serving, source.differences())
     yield from _pools(list(source.pools()))
     yield _asked(source.asked())

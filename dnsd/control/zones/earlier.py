@@ -143,5 +143,6 @@ def _result_of(image: str, meta: Meta) -> BuildResult:
         contents=meta.contents,
         policy=meta.policy,
         version=meta.version,
+        validity=meta.validity,
         is_catalog=meta.is_catalog,
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dnsd.build.resolved import AliasMeta
     from dnsd.build.stamps import Stamp
     from dnsd.config import Limits
+    from dnsd.zone.validity import Validity
 
 
 class ZoneState(StrEnum):
@@ -67,6 +68,7 @@ class ServedImage:
     text: str = ""
     version: str = ""
     """The name of its record file, if others may have it."""
+    validity: Validity | None = None
 
     @classmethod
     def of(cls, made: BuildResult | Meta, image: str, cell: int = 0) -> Self:
@@ -81,6 +83,7 @@ class ServedImage:
             made.contents,
             made.text,
             made.version,
+            made.validity,
         )
 
 
@@ -121,6 +124,11 @@ class ZoneRow:
         if self.served is None:
             return ZoneState.LOADING if self.building and not self.stamps else ZoneState.BROKEN
         return ZoneState.SERVED if self.loaded else ZoneState.STALE
+
+    @property
+    def validity(self) -> Validity | None:
+        """From when until when what is served has valid signatures; None if it has none."""
+        return None if self.served is None else self.served.validity
 
     @property
     def is_lost(self) -> bool:
