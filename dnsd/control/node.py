@@ -26,6 +26,7 @@ from dnsd.control.demand import DemandKeeper
 from dnsd.control.disk import Disk
 from dnsd.control.effective import EffectiveConfig
 from dnsd.control.failover.engine import FailoverEngine
+from dnsd.control.failover.out import OutMembers
 from dnsd.control.failover.peers import Peers
 from dnsd.control.failover.recallfile import RecallFile
 from dnsd.control.failover.report import kept_orders, summary
@@ -42,6 +43,7 @@ from dnsd.control.publish import Publisher
 from dnsd.control.web import health
 from dnsd.control.web.metrics import MetricsSource
 from dnsd.control.web.transfermetrics import figures
+from dnsd.control.web.zonemetrics import BuildFigures
 from dnsd.control.zones import signatures
 from dnsd.control.zones.readiness import Readiness
 from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
@@ -97,8 +99,7 @@ class Node:
             peers=peers,
             failover=config.failover,
         )
-        self.hooks = Hooks(config.failover, node, Durable(directory / FILE, kept.hooks))
-        self.engine.publish = self.hooks.tell
+        self.hooks = self._telling(node, Durable(directory / FILE, kept.hooks))
         self._publisher = Publisher(stock, spec.journal_fd, vector, self.engine.release)
         self._watch = Watch(config.zones.settle, ends)
         self._reloader = Reloader(
@@ -113,11 +114,17 @@ class Node:
         self._requests = Requests(
             self._effective, self._reloader, self._watch, delivery, cookies, self.keeper
         )
+        self.out = OutMembers(self.engine)
         self.demand = self._counting()
         self.aliases = self._following(directory)
         self.probes = Probes(node, config)
         self.plane = None if spec.doorbell is None else self._announce(spec.doorbell, kept.orders)
         self.transfers = None if spec.xfrd_fd is None else self._link(spec.xfrd_fd)
+
+    def _telling(self, node: str, file: Durable) -> Hooks:
+        hooks = Hooks(self._effective.config.failover, node, file)
+        self.engine.publish = hooks.tell
+        return hooks
 
     def _waiting(self) -> Readiness:
         return Readiness(
@@ -181,6 +188,7 @@ class Node:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._beat())
             group.create_task(self.engine.run())
+            group.create_task(self.out.run())
             group.create_task(self.hooks.run())
             group.create_task(self.probes.run())
             if self.plane is not None:
@@ -256,6 +264,7 @@ class Node:
             *filter(None, (self.keeper.fault, self.engine.loss, self.aliases.fault)),
             *self.engine.checking.problems,
             *self.hooks.problems,
+            *self.out.problems,
         )
         return {
             **found,
@@ -286,7 +295,14 @@ class Node:
             self.aliases.status,
             lambda: figures(self.transfers, self._reloader.catalogs),
             self._route,
+            self._builds,
+            lambda: self.out.found,
         )
+
+    def _builds(self) -> BuildFigures:
+        since = self._reloader.building.since.values()
+        oldest = time.monotonic() - min(since) if since else 0.0
+        return BuildFigures(self._reloader.tally, len(since), oldest)
 
     def _route(self) -> dict[str, Any] | None:
         return None if self.plane is None else report(self.plane, self.plane.view())

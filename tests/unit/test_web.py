@@ -22,18 +22,22 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dnsd.build.poolmeta import PoolMeta
+from dnsd.caches.judge import Safety
 from dnsd.caches.ledger import Ledger
 from dnsd.caches.version import nothing
 from dnsd.cli import main
 from dnsd.config import Endpoint
 from dnsd.config.policy import PoolPolicy
 from dnsd.control.failover.live import LivePool, PoolKey
-from dnsd.control.web import connectionlimit, health, members, metrics, server, talk
+from dnsd.control.failover.out import OutMember
+from dnsd.control.web import connectionlimit, health, members, metrics, server, talk, zonemetrics
 from dnsd.control.web.metrics import MetricsSource
 from dnsd.control.web.pages import pages
 from dnsd.control.web.server import Pages, WebServer
 from dnsd.control.web.talk import Page
+from dnsd.control.zones.report import ZoneOutcome
 from dnsd.control.zones.table import ServedImage, ZoneRow
+from dnsd.control.zones.tally import BuildTally
 from dnsd.errors import AdminError
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.metrics import counters, prometheus
@@ -114,6 +118,37 @@ def test_members_have_metrics_of_their_own_up_to_a_number(monkeypatch: pytest.Mo
     assert seen["dnsd_members_without_metrics"] == 1
 
 
+def test_builds_are_counted_and_the_slowest_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zonemetrics, "MOST", 1)
+    quick, slow = (
+        ZoneRow(name, Path("x"), 0.0, seconds=seconds) for name, seconds in (("a.", 1), ("b.", 9))
+    )
+    tally = BuildTally()
+    for outcome, seconds in ((ZoneOutcome.LOADED, 1), (ZoneOutcome.BROKEN, 9)):
+        tally.add(outcome, seconds)
+    figures = zonemetrics.BuildFigures(tally, 3, 12.5)
+    found = source()._replace(rows=lambda: [quick, slow], builds=lambda: figures)
+    seen = samples(metrics.text(found))
+    assert seen['dnsd_builds_total{outcome="loaded"}'] == 1
+    assert seen['dnsd_builds_total{outcome="failed"}'] == 0
+    assert seen["dnsd_build_seconds_total"] == 10
+    assert (seen["dnsd_zones_building"], seen["dnsd_building_seconds"]) == (3, 12.5)
+    assert {one for one in seen if "zone_build" in one} == {'dnsd_zone_build_seconds{zone="b."}'}
+
+
+def test_members_that_are_out_are_counted_by_what_caches_hold() -> None:
+    key = PoolKey("example.com.", "www.example.com.", "A")
+    out = [
+        OutMember(key, f"192.0.2.{number}", safety, "")
+        for number, safety in enumerate((Safety.UNKNOWN, Safety.UNKNOWN, Safety.SAFE))
+    ]
+    seen = samples(metrics.text(source()._replace(out=lambda: out)))
+    counted = {
+        one.split('horizon="')[1][:-2]: value for one, value in seen.items() if "_out_" in one
+    }
+    assert counted == {"unknown": 2, "safe": 1, "wait": 0}
+
+
 def test_what_is_asked_for_and_whether_demand_is_counted() -> None:
     key = PoolKey("example.com.", "www.example.com.", "A")
     seen = samples(metrics.text(source()._replace(asked=lambda: {key: 70})))
@@ -146,15 +181,18 @@ def test_the_text_is_as_the_format_wants_it() -> None:
 
 def test_the_route_is_as_dnsd_anycast_says() -> None:
     vip = {"vip": "192.0.2.53", "wanted": "announced", "address": True, "carrier": False}
-    session = {"name": "rtr", "neighbor": None, "established": False}
+    session = {"name": "rtr", "neighbor": None, "established": False, "bfd": None}
+    other = {"name": "b", "neighbor": "192.0.2.9", "established": True, "bfd": "Up"}
     said = {
         "state": "announced",
         "since": 1000.0,
         "as_ordered": False,
         "problems": ["BIRD cannot be reached"],
         "held_down": 0.0,
-        "bird": {"error": "BIRD cannot be reached", "sessions": [session]},
-        "vips": [{**vip, "exported_to": ["rtr", "b"], "drained_to": ["b"]}],
+        "bird": {"error": "BIRD cannot be reached", "sessions": [session, other]},
+        "vips": [{**vip, "in_bird": "up", "exported_to": ["rtr", "b"], "drained_to": ["b"]}],
+        "health": "degraded",
+        "orders": {"drain": {"since": 1.0}, "withdraw": None},
     }
     seen = samples(metrics.text(source()._replace(route=lambda: said)))
     assert seen['dnsd_route_state{state="announced"}'] == 1
@@ -165,7 +203,14 @@ def test_the_route_is_as_dnsd_anycast_says() -> None:
     assert seen['dnsd_vip_carrier{vip="192.0.2.53"}'] == 0
     assert seen['dnsd_vip_exports{vip="192.0.2.53"}'] == 2
     assert seen['dnsd_vip_drained_exports{vip="192.0.2.53"}'] == 1
+    assert seen['dnsd_vip_in_bird{vip="192.0.2.53"}'] == 1
     assert seen['dnsd_bird_session_established{session="rtr",router=""}'] == 0
+    assert seen['dnsd_bird_session_bfd_up{session="b",router="192.0.2.9"}'] == 1
+    assert 'dnsd_bird_session_bfd_up{session="rtr",router=""}' not in seen
+    assert seen['dnsd_node_health{level="degraded"}'] == 1
+    assert seen['dnsd_node_health{level="healthy"}'] == 0
+    assert seen['dnsd_route_ordered{order="drain"}'] == 1
+    assert seen['dnsd_route_ordered{order="withdraw"}'] == 0
     assert not any("_vip_" in name for name in samples(metrics.text(source())))
 
 

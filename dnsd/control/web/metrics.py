@@ -12,9 +12,16 @@ import dnsd
 from dnsd import hotpath
 from dnsd.control import limited
 from dnsd.control.nothing import no_items
-from dnsd.control.web import members, route, signaturemetrics, transfermetrics
+from dnsd.control.web import (
+    members,
+    outmetrics,
+    route,
+    signaturemetrics,
+    transfermetrics,
+    zonemetrics,
+)
 from dnsd.control.web.transfermetrics import NOTHING, TransferFigures
-from dnsd.control.zones.table import ZoneState
+from dnsd.control.web.zonemetrics import NO_BUILDS, BuildFigures
 from dnsd.failover.member import MemberState
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics.prometheus import MetricFamily, counted, text_of
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
     from dnsd.control.differences import Difference
     from dnsd.control.failover.checking import MemberChecks
     from dnsd.control.failover.live import LivePool, PoolKey
+    from dnsd.control.failover.out import OutMember
     from dnsd.control.failover.peers import Peer
     from dnsd.control.hooks.outbox import Outbox
     from dnsd.control.zones.table import ZoneRow
@@ -42,6 +50,10 @@ def _no_counts() -> Mapping[PoolKey, int]:
 
 def _no_transfers() -> TransferFigures:
     return NOTHING
+
+
+def _no_builds() -> BuildFigures:
+    return NO_BUILDS
 
 
 def _no_route() -> None:
@@ -65,6 +77,8 @@ class MetricsSource(NamedTuple):
     aliases: Callable[[], Sequence[Mapping[str, Any]]] = no_items
     transfers: Callable[[], TransferFigures] = _no_transfers
     route: Callable[[], Mapping[str, Any] | None] = _no_route
+    builds: Callable[[], BuildFigures] = _no_builds
+    out: Callable[[], Sequence[OutMember]] = no_items
 
 
 def text(source: MetricsSource) -> str:
@@ -79,12 +93,13 @@ def families(source: MetricsSource) -> Iterator[MetricFamily]:
     yield from counted([vector.counters(index) for index in range(vector.workers)])
     yield from _workers(vector)
     yield _limited(vector)
-    yield from _zones(list(source.rows()))
+    yield from zonemetrics.families(list(source.rows()), source.builds())
     yield from signaturemetrics.families(source.rows(), time.time())
     yield from _differences(vector.serving, source.differences())
     yield from _pools(list(source.pools()))
     yield _asked(source.asked())
     yield from members.families(list(source.pools()))
+    yield from outmetrics.families(source.out())
     yield from _checks(source.checking)
     yield from _hooks(source.outboxes)
     yield from _aliases(source.aliases())
@@ -164,35 +179,6 @@ def _limited(vector: StateVector) -> MetricFamily:
             ({"network": one.prefix}, one.withheld)
             for one in limited.found(vector, time.monotonic())
         ],
-    )
-
-
-def _zones(rows: list[ZoneRow]) -> Iterator[MetricFamily]:
-    states = [row.state for row in rows]
-    yield MetricFamily(
-        "dnsd_zones",
-        "gauge",
-        "Zones by how they are served.",
-        [({"state": state.value}, states.count(state)) for state in ZoneState],
-    )
-    served = [(row.origin, row.served, row.state) for row in rows if row.served is not None]
-    yield MetricFamily(
-        "dnsd_zone_serial",
-        "gauge",
-        "The serial number that a zone is served with.",
-        [({"zone": origin}, of.serial) for origin, of, _ in served],
-    )
-    yield MetricFamily(
-        "dnsd_zone_records",
-        "gauge",
-        "Records of a zone.",
-        [({"zone": origin}, of.records) for origin, of, _ in served],
-    )
-    yield MetricFamily(
-        "dnsd_zone_stale",
-        "gauge",
-        "Whether a zone's file is broken, so that its earlier data is served.",
-        [({"zone": origin}, int(state == ZoneState.STALE)) for origin, _, state in served],
     )
 
 

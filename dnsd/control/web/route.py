@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dnsd.announce.announcer import RouteState
+from dnsd.announce.health import Level
 from dnsd.metrics.prometheus import MetricFamily
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ _OF_VIP: dict[str, tuple[str, Value]] = {
         "Whether the interface of a VIP has its carrier.",
         lambda vip: vip["carrier"],
     ),
+    "dnsd_vip_in_bird": (
+        "Whether BIRD's protocol that has the route of a VIP is up.",
+        lambda vip: vip["in_bird"] == "up",
+    ),
     "dnsd_vip_exports": (
         "Routers that BIRD exports the route of a VIP to.",
         lambda vip: len(vip["exported_to"]),
@@ -75,13 +80,47 @@ def families(found: Said | None) -> Iterator[MetricFamily]:
     for name, (text, value) in _OF_VIP.items():
         samples = [({"vip": vip["vip"]}, float(value(vip))) for vip in vips]
         yield MetricFamily(name, "gauge", text, samples)
+    yield from _why(nodes)
+    yield from _sessions([one for node in nodes for one in node["bird"]["sessions"]])
+
+
+def _why(nodes: list[Said]) -> Iterator[MetricFamily]:
+    """Yield what the state of a node follows from; ``dnsd anycast`` has it as sentences."""
+    yield MetricFamily(
+        "dnsd_node_health",
+        "gauge",
+        "What the node's checks of itself come to; 1 for the level that it has.",
+        [
+            ({"level": level.name.lower()}, float(node["health"] == level.name.lower()))
+            for node in nodes
+            for level in Level
+        ],
+    )
+    yield MetricFamily(
+        "dnsd_route_ordered",
+        "gauge",
+        "Whether an operator has ordered to drain the node, or to withdraw its route.",
+        [
+            ({"order": name}, float(order is not None))
+            for node in nodes
+            for name, order in node["orders"].items()
+        ],
+    )
+
+
+def _sessions(sessions: list[Said]) -> Iterator[MetricFamily]:
+    labelled = [
+        ({"session": one["name"], "router": one["neighbor"] or ""}, one) for one in sessions
+    ]
     yield MetricFamily(
         "dnsd_bird_session_established",
         "gauge",
         "Whether a BGP session of BIRD's is established.",
-        [
-            ({"session": one["name"], "router": one["neighbor"] or ""}, float(one["established"]))
-            for node in nodes
-            for one in node["bird"]["sessions"]
-        ],
+        [(labels, float(one["established"])) for labels, one in labelled],
+    )
+    yield MetricFamily(
+        "dnsd_bird_session_bfd_up",
+        "gauge",
+        "Whether BFD sees the router of a BGP session; without BFD there is no sample.",
+        [(labels, float(one["bfd"].lower() == "up")) for labels, one in labelled if one["bfd"]],
     )

@@ -229,7 +229,9 @@ class Loading:
         row.building = False
         row.was_served = self._tools.earlier.had(result.origin)
         self._noted(row)
-        self._loaded.zones.append(_report(result, row))
+        report = _report(result, row)
+        self._tools.publication.tally.add(report.outcome, result.seconds)
+        self._loaded.zones.append(report)
 
 
 def _report(result: BuildResult, row: ZoneRow) -> ZoneReport:

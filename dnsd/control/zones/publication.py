@@ -15,6 +15,7 @@ from dnsd.control.horizon.declared import DeclaredZone
 from dnsd.control.horizon.shelf import Shelved
 from dnsd.control.zones.recover import recovered
 from dnsd.control.zones.table import ServedImage, ZoneRow, ZoneState, apex_of
+from dnsd.control.zones.tally import BuildTally
 from dnsd.control.zones.terms import BuildTerms
 from dnsd.errors import StateError
 from dnsd.image.journal import Drop, Entry, Placed, Put, Unanswered
@@ -65,6 +66,7 @@ class Publication:
         """Zones that have changed in any way, for who reads them; None: nobody does."""
         for row in self.rows.values():
             self._serve(row, row.served)
+        self.tally = BuildTally()
         self.undropped: set[str] = set()
         self.troubled: set[str] = set()
         self._coming: set[str] = set()
@@ -137,6 +139,7 @@ class Publication:
         row.include, row.digests = job.include, result.digests
         row.terms = BuildTerms(job.serial, job.is_given, job.is_catalog)
         row.findings, row.stamps, row.trouble = result.findings, result.sources, result.trouble
+        row.seconds = result.seconds
         # Others would wait for the next change, if the disk has refused this version.
         is_unkept = loaded and job.is_given and not result.version
         is_troubled = bool(row.trouble) or is_unkept

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dnsd.control.horizon.keeper import LedgerKeeper
     from dnsd.control.publish import Publisher
     from dnsd.control.zones.loading import Build, Loaded
+    from dnsd.control.zones.tally import BuildTally
     from dnsd.control.zones.watch import Watch
     from dnsd.zone.findings import Finding
 
@@ -167,6 +168,11 @@ class Reloader:
         """Return where it will stand which zones have changed; the reader takes them out."""
         news = self._publication.news = set(self.rows)
         return news
+
+    @property
+    def tally(self) -> BuildTally:
+        """What was built."""
+        return self._publication.tally
 
     @property
     def aliased(self) -> dict[str, ZoneRow]:

@@ -95,8 +95,8 @@ class ZoneRow:
     ``digests`` what it went by; it is ``trouble`` that has kept it from its end through no fault of
     the zone, and it is tried again. It ``was_served`` by an earlier run of dnsd, if that has left
     an image of it; ``is_early``: that is what is served until the zone has been loaded once.
-    ``building``: a build of it is under way. It ``is_expired`` when it is not served because of its
-    age.
+    ``building``: a build of it is under way; the last one took so many ``seconds``. It
+    ``is_expired`` when it is not served because of its age.
     """
 
     origin: str
@@ -111,6 +111,7 @@ class ZoneRow:
     is_early: bool = False
     building: bool = False
     is_expired: bool = False
+    seconds: float = 0.0
     include: tuple[str, ...] = ()
     terms: BuildTerms = AS_IN_FILE
     stamps: Mapping[str, Stamp | None] = field(default_factory=dict)
