@@ -1,4 +1,4 @@
-"""Writes a manual page of each command into the directory that is named: dnsd.1 and so on."""
+"""Writes the manual pages below the directory that is named: man1 of commands, man5 of files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from click_man.core import generate_man_page
 
 import dnsd
 from dnsd.cli import main
+from dnsd.config.reference import manual
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +29,14 @@ def contexts(ctx: click.Context) -> Iterator[click.Context]:
 
 def write(directory: Path) -> None:
     """Write the pages."""
+    commands, files = directory / "man1", directory / "man5"
+    for place in (commands, files):
+        place.mkdir(parents=True, exist_ok=True)
     for ctx in contexts(click.Context(main, info_name="dnsd")):
         page = generate_man_page(ctx, version=dnsd.__version__)
-        (directory / f"{ctx.command_path.replace(' ', '-')}.1").write_text(page)
+        (commands / f"{ctx.command_path.replace(' ', '-')}.1").write_text(page)
+    for name, page in manual().items():
+        (files / f"{name}.5").write_text(page)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option, say_examples
 from dnsd.cli.output import echo
 from dnsd.config.written import changed, plain
+from dnsd.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ _NEEDS = {"reload": "dnsd reload applies it", "restart": "it needs a restart"}
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def config() -> None:
-    """Show the configuration, or what a running node does not do of it yet."""
+    """Show the configuration, what a running node does not do of it yet, or explain its keys."""
 
 
 @config.command()
@@ -66,6 +67,32 @@ def diff(config_file: Path | None, as_json: bool) -> None:
         echo(f"{row['key']}: {node} in the node, {file} in the file; {_NEEDS[row['needs']]}")
     if rows:
         sys.exit(exits.DEGRADED)
+
+
+@config.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown"]),
+    default="text",
+    help="Text, or the page deploy/CONFIGURATION.md.",
+)
+@click.argument("word", metavar="[WORD]", default="")
+def reference(form: str, word: str) -> None:
+    """Explain the keys of the configuration and of policies: type, default, bounds, meaning.
+
+    All of them, or those in whose name or table WORD occurs: "tcp", "zones.limits", "pool".
+    """
+    from dnsd.config import reference as references  # for this command only
+
+    if form == "markdown":
+        echo(references.markdown(), nl=False)
+        return
+    found = list(references.lines(word))
+    if not found:
+        raise ConfigError([f"no key or table contains {word!r}: dnsd config reference lists all"])
+    for line in found:
+        echo(line)
 
 
 def _shown(value: Any) -> str:

@@ -44,14 +44,18 @@ def plain(struct: msgspec.Struct) -> dict[str, Any]:
         if value == _usual(field) and not value and not isinstance(value, bool | int | float):
             continue
         if field.name in by_kind:
-            text = _TEXTS.get(type(by_kind[field.name]), _toml)
-            found[field.name] = text(value)
+            found[field.name] = plain_value(by_kind[field.name], value)
         elif isinstance(value, tuple) and isinstance(value[0], msgspec.Struct):
             found[field.name] = [_entry(one) for one in value]
         elif isinstance(value, msgspec.Struct):
             found[field.name] = plain(value)
         # Other fields are not keys, such as the line of a table in its file.
     return found
+
+
+def plain_value(kind: kinds.ValueKind, value: Any) -> Any:
+    """Return the ``value`` of a key of this kind as a plain value."""
+    return _TEXTS.get(type(kind), _toml)(value)
 
 
 def _entry(struct: msgspec.Struct) -> dict[str, Any]:
