@@ -23,6 +23,11 @@ from dnsd.zone.structure import Structure
 from dnsd.zone.table import survey, table_of
 from dnsd.zone.typenames import type_name
 
+try:
+    from dnsd.build import _listing as native
+except ImportError:
+    native = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
@@ -49,8 +54,7 @@ def contents_of(
     raw = NO_LISTING
     digest = os.urandom(_DIGEST_OCTETS).hex()
     if _count(zone) <= most:
-        listing = sorted(_given(zone, pools))
-        raw = msgspec.Raw(msgspec.json.encode(listing))
+        raw = msgspec.Raw(_listing(zone, pools))
         digest = blake2b(
             bytes(raw) + negative.to_bytes(4, "big"), digest_size=_DIGEST_OCTETS
         ).hexdigest()
@@ -62,6 +66,13 @@ def contents_of(
         names=None if raw is not NO_LISTING else _names_in(zone, pools),
     )
     return contents, raw
+
+
+def _listing(zone: Zone, pools: Collection[tuple[bytes, int]]) -> bytes:
+    """Return the listing of ``zone``; natively if its records are in a table."""
+    if (table := table_of(zone)) is not None:
+        return native.listing_of(table, pools)
+    return msgspec.json.encode(sorted(_given(zone, pools)))
 
 
 def _count(zone: Zone) -> int:

@@ -9,6 +9,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from dnsd.zone._encodings cimport write_base64, write_hash, write_hex, write_salt
+from dnsd.zone._parameters cimport write_parameters
 from dnsd.zone._tokens cimport Token, read_name, unescape
 
 from dnsd.zone.fieldtable import FIELDS, SIZES, TYPES
@@ -203,7 +204,7 @@ cdef int write_rdata(
     if fields[0] == 0 or _is_generic(tokens, count):
         return -1
     while fields[0]:
-        if fields[0] in (b"S", b"h", b"b", b"B"):
+        if fields[0] in (b"S", b"h", b"b", b"B", b"P"):
             written = _write_rest(fields[0], tokens + at, count - at, out + used, room - used)
             at = count
         elif at < count:
@@ -307,6 +308,8 @@ cdef int _write_rest(
     """Write a field that takes all the tokens that are left."""
     if field == b"B":
         return _write_types(tokens, count, out, room)
+    if field == b"P":
+        return write_parameters(tokens, count, out, room)
     if count == 0:
         return -1
     if field == b"S":

@@ -25,6 +25,8 @@ cdef extern from *:
 
 cdef enum:
     TYPE_SOA = 6
+    TYPE_SVCB = 64
+    TYPE_HTTPS = 65
 
 
 cdef class Lines:
@@ -138,6 +140,9 @@ cdef class Lines:
         if not self._is_inside(&self.found if self.is_new else &self.owner):
             return False
         if not self._header(&used) or (self.rtype == TYPE_SOA and not self._is_at_apex()):
+            return False
+        # the values of parameters, alpn="h2", are all that may be glued to something
+        if self.entry.glued and self.rtype != TYPE_SVCB and self.rtype != TYPE_HTTPS:
             return False
         self.length = write_rdata(
             self.rtype, &self.entry.tokens[used], self.entry.count - used, origin, origin_length,

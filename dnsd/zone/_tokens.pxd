@@ -10,11 +10,13 @@ cdef struct Token:
     int length
     bint quoted
     bint escaped              # has a backslash
+    bint glued                # stands behind the token before, with no white space
 
 
 cdef struct Entry:
     Token tokens[MOST_TOKENS]
     int count
+    bint glued                # has tokens that are
     bint blank                # begins with white space: the same owner as before
     Py_ssize_t end            # where the next one is looked for
     Py_ssize_t lines          # line breaks up to there

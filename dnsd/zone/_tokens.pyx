@@ -62,17 +62,19 @@ cdef bint scan(
     cdef Token *token
     entry.count = 0
     entry.lines = 0
+    entry.glued = False
     entry.blank = _kind[data[at]] == SPACE
     while at < size:
         kind = _kind[data[at]]
         if kind == SPACE:
             at += 1
         elif kind == WORD or kind == ESCAPE or kind == QUOTE:
-            if glued or entry.count == MOST_TOKENS:
+            if entry.count == MOST_TOKENS:
                 return False
             token = &entry.tokens[entry.count]
             entry.count += 1
-            token.quoted = kind == QUOTE
+            token.quoted, token.glued = kind == QUOTE, glued
+            entry.glued = entry.glued or glued
             at = _quoted(data, at + 1, size, token) if token.quoted else _word(data, at, size, token)
             if at == 0 or at - start > limit:
                 return False

@@ -91,6 +91,8 @@ cdef int _after(char field, const uint8_t *rdata, int length, int at) noexcept n
         return _after_strings(rdata, length, at)
     if field == b"B":
         return _after_types(rdata, length, at)
+    if field == b"P":
+        return at if at == length else BAD
     return length if at < length else BAD
 
 

@@ -7,6 +7,7 @@ A field is one character; the last field of a row may take all the tokens that a
     t  a TTL                       a  6  an address              b  base64
     T  a time (RFC 4034 §3.2)      x  a salt                     B  types as bits
     y  a type                      H  an NSEC3 hash
+    P  parameters of a service (RFC 9460)
 
 Other types, and data in the form of RFC 3597, :mod:`dnsd.zone.rdatatext` reads.
 """
@@ -45,6 +46,8 @@ FIELDS: dict[int, str] = {
     60: "211b",  # CDNSKEY
     61: "b",  # OPENPGPKEY
     62: "42B",  # CSYNC
+    64: "2nP",  # SVCB
+    65: "2nP",  # HTTPS
     99: "S",  # SPF
     105: "2a",  # L32
     107: "2n",  # LP

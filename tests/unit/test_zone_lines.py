@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from hypothesis import given
@@ -58,7 +58,19 @@ FITTING: dict[str, tuple[str, ...]] = dict.fromkeys("124t", NUMBERS) | {
     "x": HEX,
     "H": OTHERS,
     "B": ("A MX", "TYPE65534 A", "a A", "TYPE257 caa", "TYPE0", ""),
+    "P": ("", "alpn=h2", 'port=1 alpn="h2,h3"', "key65333=x", '"port=1"'),
 }
+ECH = "AAj+DQAEAQIDBA=="
+KEYS = (
+    *("mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint", "dohpath"),
+    *("ohttp", "docpath", "key7", "key07", "ALPN", "al-pn", "", "key65535"),
+)
+ITEMS = (
+    *("h2", "alpn", "port", "mandatory", "443", "0080", "65536", "192.0.2.1", "192.0.2.010", ""),
+    *("2001:db8::1", "::ffff:192.0.2.1", "1::2::3", "::%1", ECH, "AQID", "/q{?dns}", "a=b"),
+    *("x" * 255, "x" * 256),
+    *(r"h\2", r"\,", r"\044", "\xe9", "\x7f", "a b"),
+)
 BY_NUMBER = {number: mnemonic for mnemonic, number in TYPES.items()}
 
 
@@ -75,6 +87,48 @@ def anything(draw: st.DrawFn) -> str:
     tokens = draw(st.lists(st.sampled_from(TOKENS), max_size=6))
     gaps = st.sampled_from((" ", " ", "\t", " ( ", " ) ", "", "\n\t", " ;c\n"))
     return draw(st.sampled_from(sorted(TYPES))) + "".join(draw(gaps) + token for token in tokens)
+
+
+values = st.lists(st.sampled_from(ITEMS), min_size=1, max_size=3).map(",".join)
+parameters = st.builds(
+    "{}{}".format,
+    st.sampled_from(KEYS),
+    st.just("")
+    | values.map("={}".format)
+    | values.map('="{}"'.format)
+    | st.sampled_from(("=", '= "h2"', '"h2"', '="h2"x', '="\xff"')),
+)
+services = st.builds(
+    "h HTTPS {} {} {}\n".format,
+    st.sampled_from(("0", "00", "1", "65535", "65536")),
+    st.sampled_from(NAMES),
+    st.lists(parameters, max_size=5).map(" ".join),
+)
+
+
+def addresses(version: Literal[4, 6]) -> st.SearchStrategy[str]:
+    some = st.lists(st.ip_addresses(v=version).map(str), min_size=1, max_size=3)
+    return some.map(",".join)
+
+
+@st.composite
+def valid_parameters(draw: st.DrawFn) -> str:
+    """Return parameters that are as they should be, as a rule."""
+    found = {
+        "alpn": draw(st.sampled_from(("h2", "h2,h3", "x" * 255))),
+        "no-default-alpn": "",
+        "port": str(draw(st.integers(0, 65535))),
+        "ipv4hint": draw(addresses(4)),
+        "ech": ECH,
+        "ipv6hint": draw(addresses(6)),
+        "dohpath": draw(st.sampled_from(("", "/q{?dns}"))),
+        "ohttp": "",
+    }
+    keys = draw(st.permutations(sorted(found)))[: draw(st.integers(1, 8))]
+    found["mandatory"] = ",".join(draw(st.permutations(keys)))
+    quote = draw(st.sampled_from(("", '"')))
+    named = [*keys, "mandatory"] if draw(st.booleans()) else keys
+    return " ".join(f"{key}={quote}{found[key]}{quote}" if found[key] else key for key in named)
 
 
 headers = st.sampled_from(("", "60 ", "in ", "IN 1h ", "60 IN ", "IN IN ", "CH ", "60 60 "))
@@ -119,6 +173,16 @@ def test_same_records_and_findings(text: str) -> None:
 def test_one_record(record: str) -> None:
     """Findings of one record are not hidden behind those of others."""
     check(record)
+
+
+@given(services)
+def test_services(record: str) -> None:
+    check(record)
+
+
+@given(valid_parameters())
+def test_services_as_they_should_be(parameters: str) -> None:
+    check(f"h SVCB 1 . {parameters}\n")
 
 
 @pytest.mark.parametrize("octets", [1, 20, 254, 255])
@@ -177,6 +241,8 @@ EXAMPLES = {
     "x": "aabb",
     "H": "0P9MHAVEQVM6T7VBL5LOP2U3T2RP3TOM",
     "B": "A MX RRSIG TYPE65280",
+    "P": 'port=443 mandatory="alpn,port" alpn=h2,h3 no-default-alpn ipv6hint=2001:db8::1 '
+    f'ipv4hint="192.0.2.1,192.0.2.2" ech={ECH} dohpath="/q{{?dns}}" ohttp',
 }
 
 
