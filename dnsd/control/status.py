@@ -17,7 +17,6 @@ from dnsd.control import limited
 from dnsd.errors import AdminError
 from dnsd.image.state import ControlCells, WorkerCells
 from dnsd.metrics import counters
-from dnsd.zone.validity import SigningState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -90,7 +89,7 @@ def _listed(rows: Collection[ZoneRow], most: int | None) -> list[ZoneRow]:
 
 def _is_warned_of(row: ZoneRow, now: float) -> bool:
     validity = row.validity
-    return validity is not None and validity.state(now) is not SigningState.GOOD
+    return validity is not None and not validity.is_good(now)
 
 
 def _worker(index: int, cells: memoryview, now: int) -> dict[str, Any]:

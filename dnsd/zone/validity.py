@@ -50,6 +50,10 @@ class Validity(msgspec.Struct, frozen=True):
             return SigningState.EARLY
         return SigningState.SOON if self.ends - now < self.warned_s else SigningState.GOOD
 
+    def is_good(self, now: float) -> bool:
+        """Return whether there is nothing to say of them."""
+        return self.state(now) is SigningState.GOOD
+
     @property
     def warned_s(self) -> float:
         """How long before their end they are warned of."""
