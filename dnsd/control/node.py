@@ -40,6 +40,7 @@ from dnsd.control.horizon.memory import LedgerMemory
 from dnsd.control.horizon.past import pools_before
 from dnsd.control.nothing import NO_TRANSFERS
 from dnsd.control.publish import Publisher
+from dnsd.control.replaced import Replacements
 from dnsd.control.web import health
 from dnsd.control.web.metrics import MetricsSource
 from dnsd.control.web.transfermetrics import figures
@@ -77,8 +78,8 @@ class Node:
     def __init__(self, spec: ControlSpec, vector: StateVector, build: Build = build_all) -> None:
         self._spec = spec
         self._vector = vector
-        self._cells = vector.control
         kept = Keepsakes(spec.kept_fd, vector)
+        self._replaced = Replacements(vector)
         self._effective = _effective_config(spec, vector, kept)
         config = self._effective.config
         node = config.server.server_id or socket.gethostname()
@@ -128,7 +129,7 @@ class Node:
 
     def _waiting(self) -> Readiness:
         return Readiness(
-            self._cells,
+            self._vector.control,
             self._reloader.building,
             self._reloader.rows,
             lambda: self._effective.config.zones.ready_within,
@@ -297,6 +298,7 @@ class Node:
             self._route,
             self._builds,
             lambda: self.out.found,
+            self._replaced.counts,
         )
 
     def _builds(self) -> BuildFigures:
@@ -319,7 +321,7 @@ class Node:
         return [*self._readiness.lacks(), *kept_orders(self.engine)]
 
     def _set(self, cell: int, value: int) -> None:
-        self._cells[cell] = value
+        self._vector.control[cell] = value
 
     def _reached(self) -> int:
         """Return the generation that every worker has got to, those too that are being started."""
@@ -384,6 +386,7 @@ class Node:
         while True:
             self._set(ControlCells.HEARTBEAT, time.monotonic_ns())
             self._publisher.sweep()
+            self._replaced.look()
             await asyncio.sleep(self._spec.config.server.heartbeat)
 
 

@@ -30,6 +30,7 @@ from dnsd.config import Endpoint
 from dnsd.config.policy import PoolPolicy
 from dnsd.control.failover.live import LivePool, PoolKey
 from dnsd.control.failover.out import OutMember
+from dnsd.control.replaced import Replacements
 from dnsd.control.web import connectionlimit, health, members, metrics, server, talk, zonemetrics
 from dnsd.control.web.metrics import MetricsSource
 from dnsd.control.web.pages import pages
@@ -72,6 +73,7 @@ def test_every_counter_is_a_metric_with_its_worker() -> None:
     for index in range(counters.SIZE):
         found.vector.counters(1)[index] = index + 1
     seen = samples(metrics.text(found))
+    del seen['dnsd_worker_replacements_total{worker="1"}']
     worker = [value for name, value in seen.items() if 'worker="1"' in name and "_total" in name]
     assert sorted(worker) == [float(number + 1) for number in range(counters.SIZE)]
     assert seen['dnsd_queries_udp_total{worker="1"}'] == 1
@@ -116,6 +118,18 @@ def test_members_have_metrics_of_their_own_up_to_a_number(monkeypatch: pytest.Mo
     seen = samples(metrics.text(found))
     assert sum(name.startswith("dnsd_member_state") for name in seen) == 1
     assert seen["dnsd_members_without_metrics"] == 1
+
+
+def test_processes_that_take_a_workers_seat_are_counted() -> None:
+    found = source(workers=2)
+    replaced = Replacements(found.vector)
+    for pids in ((7, 8), (7, 8), (0, 8), (9, 8), (10, 8)):
+        for index, pid in enumerate(pids):
+            found.vector.worker(index)[WorkerCells.PID] = pid
+        replaced.look()
+    seen = samples(metrics.text(found._replace(replaced=replaced.counts)))
+    assert seen['dnsd_worker_replacements_total{worker="0"}'] == 2
+    assert seen['dnsd_worker_replacements_total{worker="1"}'] == 0
 
 
 def test_builds_are_counted_and_the_slowest_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +237,7 @@ def test_every_metric_stands_in_the_document_and_none_besides() -> None:
 
 
 def test_the_alerts_are_about_metrics_that_exist() -> None:
-    known = {one.name for one in metrics.families(source())}
+    known = set(re.findall(r"^\| `(dnsd_\w+)` \|", _document(), re.MULTILINE))
     used = set(re.findall(r"dnsd_\w+", (DEPLOY / "dnsd-alerts.yml").read_text()))
     assert used
     assert used <= known
@@ -239,7 +253,9 @@ def test_each_alert_has_its_section_in_the_runbook() -> None:
 
 def test_what_the_runbook_says_to_do_can_be_done() -> None:
     text = (DEPLOY.parent / "RUNBOOK.md").read_text()
-    commands = re.findall(r"`dnsd ((?:zone|failover|config|drain|undrain) [a-z]+|[a-z-]+)", text)
+    commands = re.findall(
+        r"`dnsd ((?:zone|failover|config|drain|undrain|balance|backend) [a-z]+|[a-z-]+)", text
+    )
     assert len(set(commands)) > 10
     for words in sorted(set(commands)):
         done = CliRunner().invoke(main, [*words.split(), "--help"])

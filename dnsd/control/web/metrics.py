@@ -79,6 +79,7 @@ class MetricsSource(NamedTuple):
     route: Callable[[], Mapping[str, Any] | None] = _no_route
     builds: Callable[[], BuildFigures] = _no_builds
     out: Callable[[], Sequence[OutMember]] = no_items
+    replaced: Mapping[int, int] = {}
 
 
 def text(source: MetricsSource) -> str:
@@ -92,6 +93,12 @@ def families(source: MetricsSource) -> Iterator[MetricFamily]:
     yield from _process(source)
     yield from counted([vector.counters(index) for index in range(vector.workers)])
     yield from _workers(vector)
+    yield MetricFamily(
+        "dnsd_worker_replacements_total",
+        "counter",
+        "Processes of a worker that have ended, or hung, and were replaced; since control began.",
+        [({"worker": str(one)}, source.replaced.get(one, 0)) for one in vector.serving],
+    )
     yield _limited(vector)
     yield from zonemetrics.families(list(source.rows()), source.builds())
     yield from signaturemetrics.families(source.rows(), time.time())
