@@ -5,6 +5,7 @@
     changes          what caches may still hold after a zone has changed
     ledger           one node's account: until when caches may hold what it has given out
     site             the accounts of all nodes, or the reason why one is missing; acquainted: which
+    outside          secondaries, which answer without an account
     judge            SAFE, WAIT or UNKNOWN
 
 Nothing here reads a clock: the time is an argument.

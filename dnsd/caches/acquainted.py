@@ -1,7 +1,8 @@
 """Which other nodes a node knows: a list, or the reason why there is none; never an empty guess.
 
 A list names all nodes of the configuration, and every node that was ever heard: a node that an
-edit of the configuration leaves out may still answer. Pure data, as it travels between nodes.
+edit of the configuration leaves out may still answer. Beside nodes, other servers answer, too:
+those that a node's zones are transferred to. Pure data, as it travels between nodes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,19 @@ class Retired(msgspec.Struct, frozen=True):
 
     node: str
     ago: float
+
+
+class KnownSecondary(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
+    """A server that answers from ``zone``, because a node has it notified of new versions.
+
+    ``server`` is its address and port, or its name: one of those in the zone's NS records.
+    ``pools`` are RRsets by name and type that are pools at the node: they are transferred with all
+    of their members, and so the server answers with all of them.
+    """
+
+    server: str
+    zone: str
+    pools: tuple[tuple[str, str], ...] = ()
 
 
 class KnownNodes(msgspec.Struct, frozen=True, tag="known"):

@@ -5,19 +5,21 @@ from __future__ import annotations
 import msgspec
 
 from dnsd.caches.site import Site
-from dnsd.caches.version import CacheQuestion
+from dnsd.caches.version import CacheQuestion, Version
 
 FLOOR_S = 60.0
 """How long some resolvers keep even what has a shorter TTL."""
 
 
 class Secondary(msgspec.Struct, frozen=True):
-    """Another server than dnsd that transfers ``zone``.
+    """Another server that transfers ``zone``.
 
     ``wanted`` is the serial of the change, or why it is unknown.
 
     ``serial`` is the server's, None if it did not answer; ``since`` is when it was first seen with
-    the wanted one or a later one, by the asker's clock.
+    the wanted one or a later one, by the asker's clock. ``given`` is what it answers for the pools
+    that it was asked for. ``node`` is what it calls itself if it is a node of the site: then it has
+    an account.
     """
 
     name: str
@@ -25,6 +27,8 @@ class Secondary(msgspec.Struct, frozen=True):
     wanted: int | str
     serial: int | None
     since: float = 0.0
+    given: tuple[Version, ...] = ()
+    node: str = ""
 
 
 class Inquiry(msgspec.Struct, frozen=True, kw_only=True):

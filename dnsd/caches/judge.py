@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from dnsd.caches.outside import END, longest_gone, unasked
 from dnsd.caches.report import LONGEST_FLOOR_S, NEVER, WEEK_S, Bound, NodeReport, Use
 from dnsd.caches.site import ALIVE, Answered, Census, MissingAccount, census
 from dnsd.caches.version import CacheQuestion, Version, VersionKind
@@ -33,7 +34,7 @@ from dnsd.wire import delivery
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dnsd.caches.inquiry import Inquiry
+    from dnsd.caches.inquiry import Inquiry, Secondary
 
 MARGIN_S = delivery.MARGIN_S
 """Added to every bound: an answer is on its way before a cache has it."""
@@ -175,16 +176,24 @@ class _Findings:
 
     def look_at_secondaries(self) -> None:
         """See whether every secondary has the change; what it gave out before may be held."""
+        self._unknown += unasked(self.census, self._inquiry.secondaries)
         for one in self._inquiry.secondaries:
+            if one.node in self.census.latest or one.name in self.census.fences:
+                continue
             where = f"secondary {one.name} of {one.zone}"
             if isinstance(one.wanted, str):
                 self._unknown.append(f"{where} cannot be compared: {one.wanted}")
             elif one.serial is None:
-                self._unknown.append(f"{where} has not reported its serial")
+                self._unknown.append(f"{where} has not reported its serial; {END.format(one.name)}")
             elif _is_before(one.serial, one.wanted):
                 self._endless.append(f"{where} still has serial {one.serial}, not {one.wanted}")
+            elif different := self._given_otherwise(one):
+                self._endless.append(
+                    f"{where} answers with {_named(different)}: there it is an ordinary record, "
+                    f"whatever is ordered here; change it in the zone file"
+                )
             else:
-                self._hold_all(one.name, one.since)
+                self._hold_before(one)
 
     def verdict(self) -> Verdict:
         """Return what all of it comes to."""
@@ -207,6 +216,28 @@ class _Findings:
             tuple(sorted(self.census.latest)),
             self.census.missing,
         )
+
+    def _given_otherwise(self, secondary: Secondary) -> frozenset[Version]:
+        """Return what a secondary answers and must not: with the target, or not as all nodes do."""
+        question = self._inquiry.question
+        concerned = frozenset(one for one in secondary.given if question.concerns(one))
+        return concerned if question.target else concerned - self._current
+
+    def _hold_before(self, secondary: Secondary) -> None:
+        """Note that a secondary may have given out until a moment ago what a zone had before."""
+        accounts = self._accounts.values()
+        told = [(version, one.ttl) for by in accounts for version, one in by.bounds.items()]
+        ttl = longest_gone(told, self._current, secondary.zone)
+        if ttl is None or not self._reaches_back:
+            self._hold_all(secondary.name, secondary.since)
+        elif ttl:
+            until, floored = self._end_of(secondary.since, ttl)
+            self._held.append(CacheHolding(secondary.name, None, until, floored))
+            if until + MARGIN_S > self._now:
+                self._waits.append(
+                    f"secondary {secondary.name} has been seen with this version of "
+                    f"{secondary.zone} for {_spell(self._now - secondary.since)}"
+                )
 
     # -- nodes --------------------------------------------------------------------------------
 

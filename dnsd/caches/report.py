@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from dnsd.caches.acquainted import NOT_TOLD, KnownNodes, Unfound
+from dnsd.caches.acquainted import NOT_TOLD, KnownNodes, KnownSecondary, Unfound
 from dnsd.caches.version import Version
 
 NEVER = float("-inf")
@@ -68,7 +68,8 @@ class NodeReport(msgspec.Struct, frozen=True):
     ``ceiling`` is the largest TTL that was ever given out, before the account began, too; None if
     that is not known; ``before`` is the same for this node alone, before its account began, as an
     operator has declared it. ``instance`` is different for each run of the node, which began ``up``
-    seconds ago. ``knows`` are the other nodes that it knows.
+    seconds ago. ``knows`` are the other nodes that it knows; ``secondaries`` are other servers with
+    a zone that the question concerns. It ``listens`` on these addresses and ports for queries.
     """
 
     node: str
@@ -80,3 +81,5 @@ class NodeReport(msgspec.Struct, frozen=True):
     instance: str = ""
     up: float | None = None
     knows: KnownNodes | Unfound = NOT_TOLD
+    secondaries: tuple[KnownSecondary, ...] = ()
+    listens: tuple[str, ...] = ()

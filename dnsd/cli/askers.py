@@ -18,7 +18,7 @@ import msgspec
 
 from dnsd.caches.report import NodeReport
 from dnsd.caches.site import HERE
-from dnsd.caches.version import canonical_name
+from dnsd.caches.version import canonical_name, rrset
 from dnsd.checks.httpclient import Exchange
 from dnsd.checks.result import ServiceFault, shown
 from dnsd.cli.admin import ask as ask_admin
@@ -30,6 +30,10 @@ from dnsd.errors import AdminError
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from dns.rrset import RRset
+
+    from dnsd.caches.version import Version
 
 
 ANSWER_S = 5.0
@@ -144,20 +148,44 @@ class SecondaryServer(msgspec.Struct, frozen=True):
 
     def serial(self) -> int | None:
         """Return the serial of the zone that it has; None if it does not say."""
+        import dns.rdatatype
+
+        for one in self._answer(self.zone, "SOA") or ():
+            if one.rdtype == dns.rdatatype.SOA:
+                return int(one[0].serial)
+        return None
+
+    def given(self, name: str, rtype: str) -> tuple[Version, ...] | None:
+        """Return what it answers for ``name`` and ``rtype``; None if it does not answer."""
+        import dns.rdatatype
+
+        answer = self._answer(name, rtype)
+        if answer is None:
+            return None
+        return tuple(
+            rrset(
+                one.name.to_text(),
+                dns.rdatatype.to_text(one.rdtype),
+                [rdata.to_wire() or b"" for rdata in one],
+            )
+            for one in answer
+        )
+
+    def _answer(self, name: str, rtype: str) -> list[RRset] | None:
+        """Return the answer section of its response, None if there is no response."""
         import dns.exception
         import dns.message
         import dns.query
-        import dns.rdatatype
 
-        query = dns.message.make_query(self.zone, "SOA")
+        query = dns.message.make_query(name, rtype)
         for _ in range(2):
             try:
-                answer = dns.query.udp(query, self.endpoint.address, SERIAL_S, self.endpoint.port)
+                answer, _ = dns.query.udp_with_fallback(
+                    query, self.endpoint.address, SERIAL_S, self.endpoint.port
+                )
             except (OSError, dns.exception.DNSException):
                 continue
-            for rrset in answer.answer:
-                if rrset.rdtype == dns.rdatatype.SOA:
-                    return int(rrset[0].serial)
+            return answer.answer
         return None
 
 

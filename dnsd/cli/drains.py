@@ -19,6 +19,7 @@ from dnsd.cli.askers import Local, fenced
 from dnsd.cli.failover import force_option, show_ordered
 from dnsd.cli.options import at_option, config_option, json_option, reading, reason_option
 from dnsd.cli.output import echo
+from dnsd.cli.secondaries import Secondaries
 from dnsd.cli.survey import Survey
 from dnsd.cli.waiting import goes_on
 from dnsd.errors import AdminError, NotRunning
@@ -134,13 +135,20 @@ class _Others:
 
     def __init__(self, path: Path, fences: tuple[tuple[str, float], ...]) -> None:
         self._survey = Survey([Local(path)])
+        self._secondaries = Secondaries()
         self._closed = tuple((name, self._survey.began - ago) for name, ago in fences)
 
     def judge(self, address: str) -> tuple[Verdict, float]:
         """Return what the site says of ``address``, and when."""
         question = about_target(address)
         site, began = self._survey.ask(question), self._survey.began
-        inquiry = Inquiry(question=question, site=site, since=began, fenced=self._closed)
+        inquiry = Inquiry(
+            question=question,
+            site=site,
+            since=began,
+            fenced=self._closed,
+            secondaries=self._secondaries.ask(self._survey),
+        )
         now = time.monotonic()
         return judge(inquiry, now), now
 

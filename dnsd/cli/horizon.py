@@ -24,7 +24,8 @@ from dnsd.cli.askers import Local, Remote, SecondaryServer, fenced, secondary
 from dnsd.cli.options import config_option, json_option, reading
 from dnsd.cli.output import echo
 from dnsd.cli.remains import remains
-from dnsd.cli.survey import Secondaries, Survey
+from dnsd.cli.secondaries import Secondaries
+from dnsd.cli.survey import Survey
 from dnsd.config.members import read_spoken
 from dnsd.config.units import format_duration, parse_duration
 
@@ -66,8 +67,8 @@ def _floor(text: str) -> float:
     multiple=True,
     callback=reading(fenced),
     metavar="NODE=TIME",
-    help="A node that is dead and has answered nothing since: a name (or its URL) and how long "
-    'ago ("10m"), or the time of day as 2026-01-31T12:00:00.',
+    help="A node that is dead and has answered nothing since: a name (or its URL; of a secondary "
+    'ADDRESS:PORT) and how long ago ("10m"), or the time of day as 2026-01-31T12:00:00.',
 )
 @click.option(
     "--secondary",
@@ -75,7 +76,7 @@ def _floor(text: str) -> float:
     multiple=True,
     callback=reading(secondary),
     metavar="ADDRESS[:PORT]/ZONE",
-    help="A secondary that is not dnsd: it must have the zone's current serial.",
+    help="A secondary that no node notifies: it must have the zone's current serial.",
 )
 @click.option(
     "--floor",
@@ -119,8 +120,9 @@ def horizon(
     UNKNOWN    a node has not spoken, or something cannot be known (then --ttl may help)
 
     The node of this machine is asked, each --node, all nodes that these know ([failover] peers,
-    and those that they have ever heard), and all that those know. A node that does not answer makes
-    it UNKNOWN. Exit status: 0 SAFE, 1 WAIT or UNKNOWN, 3 no node runs here and no other was named.
+    and those that they have ever heard), and all that those know. So are the secondaries that these
+    nodes notify of a zone that is concerned. One that does not answer makes it UNKNOWN. Exit
+    status: 0 SAFE, 1 WAIT or UNKNOWN, 3 no node runs here and no other was named.
     """
     question = _about_name_led_to(to, what) if to else _question(what)
     survey = _survey(config_file, urls)

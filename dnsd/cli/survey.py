@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from dnsd.caches.acquainted import KnownNodes
-from dnsd.caches.inquiry import Secondary
 from dnsd.caches.report import NodeReport
 from dnsd.caches.site import Answered, Sighting, Silent, Site
-from dnsd.cli.askers import Remote, SecondaryServer
+from dnsd.cli.askers import Remote
 from dnsd.errors import AdminError, NotRunning
 
 if TYPE_CHECKING:
@@ -49,6 +48,8 @@ class Survey:
         self._names = {one.address: one.node for one in left if one.node}
         self._earlier: deque[Answered] = deque(maxlen=_EARLIER)
         self._answering: list[AskedNode] = []
+        self.site = Site(())
+        """What came of the last round."""
 
     def ask(self, question: CacheQuestion | None) -> Site:
         """Return the site; NotRunning if the node that runs on this machine has never answered."""
@@ -64,11 +65,11 @@ class Survey:
                 seen = list(pool.map(lambda one: self._see(one, arguments), nodes))
                 found |= {one.address: one for one in seen}
                 nodes = list(_unasked(found, seen))
-        site = Site(tuple(found.values()), tuple(self._earlier))
+        self.site = Site(tuple(found.values()), tuple(self._earlier))
         self._earlier.extend(
             one.outcome for one in found.values() if isinstance(one.outcome, Answered)
         )
-        return site
+        return self.site
 
     def _see(self, node: AskedNode | Sighting, arguments: Mapping[str, str]) -> Sighting:
         """Ask a node; return its sighting."""
@@ -97,8 +98,6 @@ class Survey:
         except msgspec.ValidationError as error:
             return Silent(f"{node.address} answers with an invalid report: {error}")
 
-    # -- secondaries --------------------------------------------------------------------------
-
     def serials(self, zones: Iterable[str]) -> dict[str, int | str]:
         """Return the serials that the nodes have that answered last: the latest, if they differ.
 
@@ -116,34 +115,6 @@ class Survey:
                 if zone["zone"] in found:
                     found[zone["zone"]] = _later(found[zone["zone"]], zone["serial"])
         return found
-
-
-class Secondaries:
-    """Secondaries, and since when each has had which change."""
-
-    def __init__(self, servers: Sequence[SecondaryServer]) -> None:
-        self._servers = servers
-        self._moved: dict[tuple[SecondaryServer, int | str], float] = {}
-
-    def ask(self, survey: Survey) -> tuple[Secondary, ...]:
-        """Ask every one; the serial it should have is the one that the nodes serve."""
-        if not self._servers:
-            return ()
-        wanted = survey.serials({server.zone for server in self._servers})
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            serials = list(pool.map(SecondaryServer.serial, self._servers))
-        return tuple(
-            self._secondary(server, serial, wanted[server.zone])
-            for server, serial in zip(self._servers, serials, strict=True)
-        )
-
-    def _secondary(
-        self, server: SecondaryServer, serial: int | None, wanted: int | str
-    ) -> Secondary:
-        if serial is not None and isinstance(wanted, int) and not _is_later(wanted, serial):
-            self._moved.setdefault((server, wanted), time.monotonic())
-        since = self._moved.get((server, wanted), 0.0)
-        return Secondary(str(server.endpoint), server.zone, wanted, serial, since)
 
 
 def _unasked(
@@ -175,10 +146,11 @@ def _later(before: int | str, serial: Any) -> int | str:
     """Return the later one of two serials (RFC 1982 §3.2); a zone that is not served has none."""
     if not isinstance(serial, int):
         return before
-    return serial if isinstance(before, str) or _is_later(serial, before) else before
+    return serial if isinstance(before, str) or is_later(serial, before) else before
 
 
-def _is_later(serial: int, other: int) -> bool:
+def is_later(serial: int, other: int) -> bool:
+    """Return whether a serial is later than another one (RFC 1982 §3.2)."""
     return 0 < (serial - other) % (1 << 32) < 1 << 31
 
 

@@ -33,10 +33,11 @@ from dnsd.control.failover.report import kept_orders, summary
 from dnsd.control.failover.statefile import StateFile
 from dnsd.control.hooks.hooks import FILE, Hooks
 from dnsd.control.horizon.ask import Horizon
-from dnsd.control.horizon.identity import Identity, instance_of
+from dnsd.control.horizon.identity import Identity, instance_of, listens_of
 from dnsd.control.horizon.keeper import LedgerKeeper
 from dnsd.control.horizon.ledgerfile import LedgerFile
 from dnsd.control.horizon.memory import LedgerMemory
+from dnsd.control.horizon.outside import Outside
 from dnsd.control.horizon.past import pools_before
 from dnsd.control.nothing import NO_TRANSFERS
 from dnsd.control.publish import Publisher
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Set
     from pathlib import Path
 
+    from dnsd.config import ZoneTransfers
     from dnsd.control.anycast.plane import Plane
     from dnsd.control.spec import ControlSpec
     from dnsd.control.transfers.link import TransferLink
@@ -87,12 +89,12 @@ class Node:
         stock = Stock(directory / IMAGES, Memory(spec.images_fd))
         instance = instance_of(spec.run, spec.started)
         peers = Peers(node, config.failover, instance=instance, memory=RecallFile(directory))
-        identity = Identity(instance, spec.started / 1e9, peers, self._ceiling)
+        identity = Identity(instance, spec.started / 1e9, peers, self._ceiling, listens_of(config))
         file = LedgerFile(directory, kept.ledger)
         self.keeper = LedgerKeeper(
             node, file, stock, self._reached, meet=identity.meet, beat=self._beat_of_workers
         )
-        self.horizon = Horizon(self.keeper, self._sweep, lambda: self.engine.doubt, identity.stamp)
+        self.horizon = self._asked(identity)
         self.engine = FailoverEngine(
             vector,
             StateFile(directory, kept.pools, past=pools_before(file)),
@@ -126,6 +128,16 @@ class Node:
         hooks = Hooks(self._effective.config.failover, node, file)
         self.engine.publish = hooks.tell
         return hooks
+
+    def _asked(self, identity: Identity) -> Horizon:
+        outside = Outside(self.keeper, self._zones, self._transfers_of)
+        return Horizon(self.keeper, self._sweep, lambda: self.engine.doubt, identity.stamp, outside)
+
+    def _zones(self) -> Set[str]:
+        return self._reloader.rows.keys() | self._reloader.configured.keys()
+
+    def _transfers_of(self, zone: str) -> ZoneTransfers:
+        return self._reloader.catalogs.brought.transfers_of(zone)
 
     def _waiting(self) -> Readiness:
         return Readiness(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import subprocess
 from contextlib import ExitStack
@@ -26,7 +27,7 @@ from tests.interop.secondaries import (
     SecondaryPeer,
 )
 from tests.serving import free_port
-from tests.support import Node, make_node, until
+from tests.support import Node, make_node, remember, until, zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,3 +188,36 @@ def test_powerdns_fetches_and_follows(primary: Primary, tmp_path: Path) -> None:
         peer.wait(lambda: serial_at(peer.port) == 1, "fetched")
         primary.node.write(ZONE, text(2))
         peer.wait(lambda: serial_at(peer.port) == 2, "following")
+
+
+POOL = '[[pool]]\nname = "www"\ntype = "A"\ncheck = "none"\nttl_min = "1s"\n'
+
+
+def with_pool(serial: int, *members: str) -> str:
+    return zone(serial, *(f"www 1 IN A {member}" for member in members))
+
+
+@needs("nsd")
+def test_nothing_is_safe_that_a_secondary_still_answers(primary: Primary, tmp_path: Path) -> None:
+    """A pool is transferred with all members: there it is an RRset, whatever is ordered here."""
+    one, two = "192.0.2.1", "192.0.2.2"
+    node = primary.node
+    node.write(ZONE, with_pool(1, one, two))
+    (node.zones / f"{ZONE}.toml").write_text(POOL)
+
+    def asked() -> tuple[str, str]:
+        done = node.run("horizon", one, "--json", "--config", str(node.config))
+        found = json.loads(done.stdout)
+        return found["safety"], found["reasons"][0]
+
+    with NsdSecondary(tmp_path / "nsd", ZONE, node.port, primary.secret) as nsd:
+        remember(node)
+        primary.begin([nsd.port], tmp_path)
+        nsd.wait(lambda: serial_at(nsd.port) == 1, "fetched")
+        node.admin("force", name=f"www.{ZONE}", type="A", member=one, forced="down")
+        there = f"secondary {HOST}:{nsd.port} of {ZONE}."
+        until(lambda: asked()[1].startswith(f"{there} answers with www.{ZONE}"), "WAIT")
+        assert asked()[0] == "wait"
+        node.replace(ZONE, with_pool(2, two))
+        nsd.wait(lambda: serial_at(nsd.port) == 2, "followed")
+        until(lambda: asked()[1].startswith("caches may hold it"), "only caches have it")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.caches.acquainted import KnownNodes
+from dnsd.caches.acquainted import KnownNodes, KnownSecondary
 from dnsd.caches.inquiry import Inquiry, Secondary
 from dnsd.caches.judge import FRESH_S, MARGIN_S, Safety, Verdict, judge
 from dnsd.caches.ledger import Ledger
@@ -150,6 +150,92 @@ def test_what_a_secondary_gave_out_before_it_had_the_change_is_waited_for() -> N
     second = Secondary("ns2", "example.com.", 7, 7, since=50.0)
     found = ask(drained().heard(100.0), now=100.0, secondaries=(second,))
     assert (found.safety, found.until) == (Safety.WAIT, 350.0 + MARGIN_S)
+
+
+SERVER, ZONE = "192.0.2.54:53", "example.com."
+TOLD = (KnownSecondary(SERVER, ZONE),)
+
+
+def test_a_secondary_that_a_node_notifies_must_have_been_asked() -> None:
+    heard = drained().heard(400.0, secondaries=TOLD)
+    found = ask(heard, now=400.0)
+    assert (found.safety, found.reasons[0]) == (
+        Safety.UNKNOWN,
+        "secondary 192.0.2.54:53 of example.com. has not been asked, but node a notifies it",
+    )
+    other = Secondary(SERVER, "example.org.", 7, 7)
+    assert ask(heard, now=400.0, secondaries=(other,)).safety == Safety.UNKNOWN
+    asked = Secondary(SERVER, ZONE, 7, 7, since=20.0)
+    assert ask(heard, now=400.0, secondaries=(asked,)).safety == Safety.SAFE
+
+
+def test_a_secondary_that_one_node_does_not_tell_of_any_more_is_known_still() -> None:
+    before = drained().heard(399.0, secondaries=TOLD)
+    assert ask(before, drained().heard(400.0), now=400.0).safety == Safety.UNKNOWN
+
+
+def test_a_secondary_that_is_silent_may_be_said_to_have_ended() -> None:
+    heard = drained().heard(400.0, secondaries=TOLD)
+    silent = Secondary(SERVER, ZONE, 7, None)
+    found = ask(heard, now=400.0, secondaries=(silent,))
+    assert found.reasons[0] == (
+        "secondary 192.0.2.54:53 of example.com. has not reported its serial; if it answers from "
+        'it no more, say since when: "--fenced-at 192.0.2.54:53=TIME"'
+    )
+    fenced: dict[str, Any] = {"secondaries": (silent,), "fenced": ((SERVER, 20.0),)}
+    assert ask(heard, now=400.0, **fenced).safety == Safety.SAFE
+    fenced["fenced"] = ((SERVER, 200.0),)
+    assert ask(heard, now=400.0, **fenced).until == 500.0 + MARGIN_S
+
+
+def test_a_secondary_that_is_a_node_has_its_account() -> None:
+    heard = drained().heard(400.0, secondaries=TOLD)
+    second = Secondary(SERVER, ZONE, 7, None, node="a")
+    assert ask(heard, now=400.0, secondaries=(second,)).safety == Safety.SAFE
+    stranger = msgspec.structs.replace(second, node="b")
+    assert ask(heard, now=400.0, secondaries=(stranger,)).safety == Safety.UNKNOWN
+
+
+def test_what_a_secondary_answers_has_no_end() -> None:
+    heard = drained().heard(400.0)
+    second = Secondary(SERVER, ZONE, 7, 7, since=20.0, given=(www(OLD, NEW),))
+    found = ask(heard, now=400.0, secondaries=(second,))
+    assert (found.safety, found.until) == (Safety.WAIT, None)
+    assert found.reasons[0].startswith(f"secondary {SERVER} of {ZONE} answers with www.example.com")
+    second = msgspec.structs.replace(second, given=(WWW_NEW,))
+    assert ask(heard, now=400.0, secondaries=(second,)).safety == Safety.SAFE
+
+
+def test_a_name_has_the_present_answer_at_a_secondary_too() -> None:
+    node = Node("a")
+    node.use(10.0, WWW_NEW, Use.SERVED)
+    for answer, safety in ((WWW_NEW, Safety.SAFE), (WWW_OLD, Safety.WAIT)):
+        second = Secondary(SERVER, ZONE, 7, 7, since=999.0, given=(answer,))
+        found = ask(node.heard(1000.0), now=1000.0, question=NAME, secondaries=(second,))
+        assert found.safety == safety
+
+
+def test_what_a_secondary_gave_out_before_is_held_as_long_as_what_has_gone() -> None:
+    """Of a node whose account goes back, and says with which TTLs."""
+    node = Node("a")
+    node.use(5.0, WWW_OLD, Use.SERVED, ttl=40)
+    node.use(10.0, WWW_OLD, Use.IDLE, ttl=40)
+    node.use(10.0, WWW_NEW, Use.SERVED, ttl=200)
+    second = Secondary(SERVER, ZONE, 7, 7, since=400.0)
+    for question in (TARGET, NAME):
+        more: dict[str, Any] = {"question": question, "secondaries": (second,)}
+        found = ask(node.heard(410.0), now=410.0, **more)
+        assert (found.safety, found.until) == (Safety.WAIT, 440.0 + MARGIN_S), found
+        assert found.reasons[1] == (
+            f"secondary {SERVER} has been seen with this version of {ZONE} for 10s"
+        )
+        assert ask(node.heard(500.0), now=500.0, **more).safety == Safety.SAFE
+    node.ledger.distrust(405.0)
+    second = msgspec.structs.replace(second, since=409.0)
+    found = ask(node.heard(410.0), now=410.0, secondaries=(second,))
+    assert found.until == 409.0 + 300.0 + MARGIN_S
+    elsewhere = msgspec.structs.replace(second, zone="example.org.")
+    assert ask(Node("a").heard(410.0), now=410.0, secondaries=(elsewhere,)).until == 709 + MARGIN_S
 
 
 def test_fencing_closes_the_account_of_a_dead_node() -> None:

@@ -26,7 +26,8 @@ from dnsd.caches.version import about_target, rrset
 from dnsd.cli import askers, horizon, survey
 from dnsd.cli.askers import Local, Remote, SecondaryServer, fenced, secondary
 from dnsd.cli.remains import NOTHING, Remains, remains
-from dnsd.cli.survey import MOST_NODES, Secondaries, Survey
+from dnsd.cli.secondaries import Secondaries
+from dnsd.cli.survey import MOST_NODES, Survey
 from dnsd.config import Endpoint
 from dnsd.errors import AdminError, NotRunning
 

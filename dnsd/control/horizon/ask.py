@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dnsd.caches.report import LedgerLine, NodeReport
     from dnsd.caches.version import CacheQuestion, Version
     from dnsd.control.horizon.keeper import LedgerKeeper
+    from dnsd.control.horizon.outside import Outside
 
     Stamp = Callable[[NodeReport, Ledger, float], NodeReport]
 
@@ -38,6 +39,7 @@ class Horizon:
     ``unwritten`` says which orders are in force and not on disk: after a restart, what they keep
     back may be given out again. ``stamp`` adds what the node says of itself
     (:meth:`dnsd.control.horizon.identity.Identity.stamp`); without it no report makes SAFE.
+    ``outside`` finds secondaries.
     """
 
     def __init__(
@@ -46,11 +48,13 @@ class Horizon:
         sweep: Callable[[], object],
         unwritten: Callable[[], str] = no_reason,
         stamp: Stamp | None = None,
+        outside: Outside | None = None,
     ) -> None:
         self._keeper = keeper
         self._stamp = stamp or _unstamped
         self._sweep = sweep
         self._unwritten = unwritten
+        self._outside = outside
         self._searches: set[asyncio.Task[None]] = set()
         self._searched: set[CacheQuestion] = set()
 
@@ -66,7 +70,11 @@ class Horizon:
             while (served := self._keeper.served.known(question)) is None:
                 await asyncio.to_thread(self._keeper.served.search, question)
         self._sweep()
-        return self._report(self._keeper.clock(), question, served)
+        report = self._report(self._keeper.clock(), question, served)
+        if question is None or self._outside is None:
+            return report
+        told = await self._outside.concerned(question, report.lines)
+        return msgspec.structs.replace(report, secondaries=told)
 
     def judge(self, question: CacheQuestion, since: float, now: float) -> Verdict:
         """Return whether caches have forgotten what left this node's answers at ``since``.

@@ -12,12 +12,14 @@ import msgspec
 
 from dnsd.build import images
 from dnsd.caches.acquainted import KnownNodes, KnownPeer
+from dnsd.config.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dnsd.caches.ledger import Ledger
     from dnsd.caches.report import NodeReport
+    from dnsd.config import Config
     from dnsd.control.failover.peers import Peers
 
 _DIGEST_OCTETS = 8
@@ -27,16 +29,22 @@ class Identity:
     """The run ``instance`` of a node, which began at ``began`` (monotonic seconds).
 
     ``peers`` are the other nodes of its configuration, ``ceiling`` returns the largest TTL that any
-    zone was ever given out with, None if that is not known.
+    zone was ever given out with, None if that is not known. It ``listens`` there for queries.
     """
 
     def __init__(
-        self, instance: str, began: float, peers: Peers, ceiling: Callable[[], int | None]
+        self,
+        instance: str,
+        began: float,
+        peers: Peers,
+        ceiling: Callable[[], int | None],
+        listens: Sequence[str] = (),
     ) -> None:
         self.instance = instance
         self._began = began
         self._peers = peers
         self._ceiling = ceiling
+        self._listens = tuple(listens)
 
     def meet(self, ledger: Ledger) -> bool:
         """Note the nodes that were heard in ``ledger``; return whether any is new."""
@@ -59,6 +67,7 @@ class Identity:
             up=max(0.0, now - self._began),
             ceiling=self._ceiling(),
             knows=KnownNodes((*configured, *others), remembered.retired),
+            listens=self._listens,
         )
 
     def _configured(self, now: float) -> Sequence[KnownPeer]:
@@ -68,6 +77,13 @@ class Identity:
             )
             for one in self._peers.peers
         ]
+
+
+def listens_of(config: Config) -> tuple[str, ...]:
+    """Return the addresses and ports on which a node is asked, its VIPs too."""
+    ports = sorted({one.port for one in config.server.listen})
+    vips = [str(Endpoint(vip, port)) for vip in config.anycast.vips for port in ports]
+    return (*map(str, config.server.listen), *vips)
 
 
 def instance_of(master: int, started: int) -> str:

@@ -1,0 +1,95 @@
+"""Finds the secondaries that answer from zones which a question concerns.
+
+Those are the servers that are notified. Who else may fetch a zone, or is told by a secondary, a
+node does not know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from dnsd.caches.acquainted import KnownSecondary
+from dnsd.caches.version import about_name, canonical_name
+from dnsd.control.horizon.poolbook import addresses_of
+from dnsd.wire import name as names
+from dnsd.wire.member import is_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from dnsd.build.poolmeta import PoolMeta
+    from dnsd.caches.report import LedgerLine
+    from dnsd.caches.version import CacheQuestion
+    from dnsd.config import ZoneTransfers
+    from dnsd.control.horizon.keeper import LedgerKeeper
+
+
+class Outside:
+    """The secondaries of the zones that ``keeper`` has declared, or that are in ``configured``.
+
+    ``transfers_of`` returns the settings of a zone's transfers.
+    """
+
+    def __init__(
+        self,
+        keeper: LedgerKeeper,
+        configured: Callable[[], Collection[str]],
+        transfers_of: Callable[[str], ZoneTransfers],
+    ) -> None:
+        self._keeper = keeper
+        self._configured = configured
+        self._transfers_of = transfers_of
+
+    async def concerned(
+        self, question: CacheQuestion, lines: Iterable[LedgerLine]
+    ) -> tuple[KnownSecondary, ...]:
+        """Return those of zones that the question is about, or that have ``lines``."""
+        owners = {one.version.owner for one in lines}
+        if question.name:
+            owners.add(question.name)
+        zones = {self._zone_of(owner) for owner in owners}
+        pools = self._pools(question)
+        found = []
+        for zone in sorted(filter(None, {*zones, *pools})):
+            mine = tuple(sorted(pools.get(zone, ())))
+            found += [KnownSecondary(one, zone, mine) for one in await self._servers(zone)]
+        return tuple(found)
+
+    def _zone_of(self, owner: str) -> str:
+        """Return the zone that has a name, or had it; empty if there is none."""
+        configured = self._configured()
+        while owner not in self._keeper.zones and owner not in configured:
+            if owner == ".":
+                return ""
+            owner = names.to_text(names.parent(names.from_text(owner)))
+        return owner
+
+    def _pools(self, question: CacheQuestion) -> dict[str, list[tuple[str, str]]]:
+        """Return the pools that the question concerns, by zone."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for apex, zone in self._keeper.zones.items():
+            for meta in zone.pools:
+                if _concerns(question, meta):
+                    found.setdefault(apex, []).append(_key(meta))
+        return found
+
+    async def _servers(self, zone: str) -> tuple[str, ...]:
+        said = self._transfers_of(zone)
+        hosts: list[str] = []
+        if said.notify_ns:
+            about = about_name(zone, "NS")
+            await asyncio.to_thread(self._keeper.served.search, about)
+            found = self._keeper.served.known(about) or {}
+            hosts = sorted({one for version in found for one in version.targets if is_name(one)})
+        return (*map(str, said.notify), *hosts)
+
+
+def _concerns(question: CacheQuestion, meta: PoolMeta) -> bool:
+    if question.target:
+        return question.target in addresses_of(meta)
+    return (question.name, question.type) == _key(meta)
+
+
+def _key(meta: PoolMeta) -> tuple[str, str]:
+    return canonical_name(meta.policy.name), meta.policy.type

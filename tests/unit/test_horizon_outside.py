@@ -1,0 +1,78 @@
+"""Which secondaries a node tells of: those of zones that have, or had, what is asked about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dnsd.caches.acquainted import KnownSecondary
+from dnsd.caches.version import CacheQuestion, about_name, about_target
+from dnsd.config import ZoneTransfers
+from dnsd.config.transfers import NotifyPeer
+from dnsd.control.horizon.ask import Horizon
+from dnsd.control.horizon.outside import Outside
+from tests.horizonsite import APEX, POOL, Content, Site
+
+SERVER = "192.0.2.54:53"
+NOTIFIED = ZoneTransfers(notify=(NotifyPeer(address="192.0.2.54"),))
+HOST, MEMBER = "192.0.2.10", "192.0.2.80"
+CONTENT = Content(hosts=(("h", HOST, 60),), members=(MEMBER, "192.0.2.81"))
+
+
+class Node:
+    """A node with a zone that is notified; ``also`` are zones that are configured and not there."""
+
+    def __init__(self, directory: Path, said: ZoneTransfers, also: Collection[str] = ()) -> None:
+        self.site = Site(directory, CONTENT)
+        keeper = self.site.keeper
+        outside = Outside(keeper, lambda: also, lambda zone: said if zone else ZoneTransfers())
+        self._horizon = Horizon(keeper, self.site.sweep, stamp=self.site.stamp, outside=outside)
+
+    def tells(self, question: CacheQuestion) -> tuple[KnownSecondary, ...]:
+        return asyncio.run(self._horizon.report(question)).secondaries
+
+
+IN_ZONE = (KnownSecondary(SERVER, APEX),)
+WITH_POOL = (KnownSecondary(SERVER, APEX, (tuple(POOL),)),)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        (about_target(HOST), IN_ZONE),
+        (about_target(MEMBER), WITH_POOL),
+        (about_target("192.0.2.99"), ()),
+        (about_name("h.example.com", "A"), IN_ZONE),
+        (about_name("h.example.com", "AAAA"), IN_ZONE),
+        (about_name("pool.example.com", "A"), WITH_POOL),
+        (about_name("pool.example.com", "AAAA"), IN_ZONE),
+        (about_name(r"a\.b.deep.example.com", "A"), IN_ZONE),
+        (about_name("www.example.org", "A"), ()),
+    ],
+)
+def test_secondaries_of_zones_that_are_concerned(
+    question: CacheQuestion, told: tuple[KnownSecondary, ...], tmp_path: Path
+) -> None:
+    assert Node(tmp_path, NOTIFIED).tells(question) == told
+    assert Node(tmp_path / "other", ZoneTransfers()).tells(question) == ()
+
+
+def test_what_a_zone_had_counts_and_so_does_a_zone_that_is_gone(tmp_path: Path) -> None:
+    node = Node(tmp_path, NOTIFIED, also=(APEX,))
+    node.site.load(CONTENT._replace(hosts=()))
+    node.site.reach()
+    assert node.tells(about_target(HOST)) == IN_ZONE
+    node.site.load(None)
+    node.site.reach()
+    assert node.tells(about_target(HOST)) == IN_ZONE
+    assert node.tells(about_target(MEMBER)) == IN_ZONE
+
+
+def test_servers_of_ns_records_are_told_by_name(tmp_path: Path) -> None:
+    both = msgspec.structs.replace(NOTIFIED, notify_ns=True)
+    told = Node(tmp_path, both).tells(about_target(HOST))
+    assert told == (*IN_ZONE, KnownSecondary("ns.example.com.", APEX))
