@@ -31,6 +31,7 @@ COMMANDS = {
     "restart": "Restart a running node without losing a query.",
     "upgrade": "Have the installed version take a running node over.",
     "stop": "Stop a running node, as its service manager would.",
+    "querylog": "Log the queries of a running node for a while.",
     "log-level": "Show or change from which level on a running node logs.",
     "failover": "Show what pools are answered with, and why; give orders.",
     "rto": "Show how long clients notice a failure, and what shortens it.",

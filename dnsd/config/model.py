@@ -39,6 +39,7 @@ from dnsd.config.kinds import (
 )
 from dnsd.config.limits import Limits
 from dnsd.config.netkinds import Networks, PeerUrls
+from dnsd.config.recording import QuerylogConfig
 from dnsd.config.transfers import (
     SERIALS,
     AllowedPeer,
@@ -301,6 +302,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rate_limit: RateLimitConfig = RateLimitConfig()
     demand: Demand = Demand()
     log: LogConfig = LogConfig()
+    querylog: QuerylogConfig = QuerylogConfig()
     balance: Balance = Balance()
     service: tuple[Service, ...] = ()
     key: tuple[TransferKey, ...] = ()

@@ -35,6 +35,7 @@ from dnsd.config.model import (
     Zones,
 )
 from dnsd.config.problems import Problem
+from dnsd.config.recording import QuerylogConfig
 from dnsd.config.tables import Schema, Structs, TableReader, parse, text_of
 from dnsd.config.transfers import (
     AllowedPeer,
@@ -64,6 +65,7 @@ TABLES: Structs = {
     ("rate_limit",): RateLimitConfig,
     ("demand",): Demand,
     ("log",): LogConfig,
+    ("querylog",): QuerylogConfig,
     ("balance",): Balance,
     ("transfers",): TransfersConfig,
 }

@@ -145,6 +145,7 @@ class _Node(Node):
             **probe_commands(self.probes),
             **failover_commands(self.engine),
             **self.demand.commands(),
+            **self.tap.commands(),
             **self._effective.commands(),
             **LevelKeeper(self._vector.control, self._effective).commands(),
             **horizon_commands(self.horizon),

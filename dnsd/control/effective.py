@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dnsd.control.admin import Command
     from dnsd.image.keepsake import Keepsake
 
-APPLIED = ("zones", "zone", "catalog", "template", "key", "transfers", "demand", "path")
+APPLIED = ("zones", "zone", "catalog", "template", "key", "transfers", "demand", "querylog", "path")
 """The parts of the configuration that a reload applies; every other one wants a restart."""
 
 

@@ -42,6 +42,7 @@ from dnsd.control.horizon.past import pools_before
 from dnsd.control.nothing import NO_TRANSFERS
 from dnsd.control.publish import Publisher
 from dnsd.control.replaced import Replacements
+from dnsd.control.tap.desk import TapDesk
 from dnsd.control.web import health
 from dnsd.control.web.metrics import MetricsSource
 from dnsd.control.web.transfermetrics import figures
@@ -118,7 +119,7 @@ class Node:
             self._effective, self._reloader, self._watch, delivery, cookies, self.keeper
         )
         self.out = OutMembers(self.engine)
-        self.demand = self._counting()
+        self.demand, self.tap = self._counting(), TapDesk(vector, lambda: self._effective.config)
         self.aliases = self._following(directory)
         self.probes = Probes(node, config)
         self.plane = None if spec.doorbell is None else self._announce(spec.doorbell, kept.orders)
@@ -278,6 +279,7 @@ class Node:
             *self.engine.checking.problems,
             *self.hooks.problems,
             *self.out.problems,
+            *self.tap.problems,
         )
         return {
             **found,

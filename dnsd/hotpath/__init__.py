@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from dnsd.image.buckets import Buckets
     from dnsd.image.demand import SketchCells
+    from dnsd.image.tap import TapCells
     from dnsd.metrics.counters import Counters
 
 __all__ = [
@@ -54,22 +55,30 @@ def make(
     memory: Buckets | None = None,
     seed: int | None = None,
     sketched: SketchCells | None = None,
+    tapped: TapCells | None = None,
 ) -> HotPath:
     """Return a hot path with no zones.
 
     ``memory`` is what rate limits need, if there are any; without it they have some of their own.
     ``seed`` (64 bits) is where its random numbers begin, by which members of pools are drawn;
     without it that is random, too. ``sketched`` is where it keeps who asks for what; without it,
-    or while control has none begun, it does not.
+    or while control has none begun, it does not. ``tapped`` is where it puts what it was asked and
+    has answered, while somebody listens.
     """
-    return _choose(os.environ.get(VARIABLE, ""))[1](settings, counters, memory, seed, sketched)
+    return _choose(os.environ.get(VARIABLE, ""))[1](
+        settings, counters, memory, seed, sketched, tapped
+    )
 
 
 @cache
 def _choose(
     wanted: str,
 ) -> tuple[
-    str, Callable[[Settings, Counters, Buckets | None, int | None, SketchCells | None], HotPath]
+    str,
+    Callable[
+        [Settings, Counters, Buckets | None, int | None, SketchCells | None, TapCells | None],
+        HotPath,
+    ],
 ]:
     if wanted and wanted not in _TWINS:
         raise ConfigError([f"{VARIABLE}={wanted}: choose 'python' or 'native', or unset it"])

@@ -5,6 +5,7 @@ from dnsd.hotpath.limiter import Limiter
 from dnsd.image.buckets import Buckets
 from dnsd.image.demand import SketchCells
 from dnsd.image.store import Image
+from dnsd.image.tap import TapCells
 from dnsd.metrics.counters import Counters
 
 class NativeHotPath:
@@ -16,6 +17,7 @@ class NativeHotPath:
         memory: Buckets | None = None,
         seed: int | None = None,
         sketched: SketchCells | None = None,
+        tapped: TapCells | None = None,
     ) -> None: ...
     def answer(self, packet: bytes, now: float, client: Client) -> bytes | None: ...
     def put_zone(self, apex: bytes, image: Image | None) -> None: ...

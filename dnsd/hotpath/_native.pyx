@@ -23,8 +23,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from dnsd.wire.siphash cimport siphash13, siphash13_of, siphash13_words, siphash24
 
 from dnsd.hotpath._python import PythonHotPath
-from dnsd.hotpath.api import HAND_OVER
-from dnsd.image import buckets, demand as demands, layout
+from dnsd.hotpath.api import HAND_OVER, Client, Transport
+from dnsd.image import buckets, demand as demands, layout, tap as taps
 from dnsd.metrics.counters import INDEX, KINDS, RCODES
 from dnsd.wire import delivery
 
@@ -59,16 +59,17 @@ cdef class NativeHotPath:
     cdef readonly object limiter
     cdef object limits      # memoryviews that keep the limiter's memory
     cdef object sketched    # and that of the sketch
+    cdef object tapped      # and that of the tap
     cdef object take        # what is for the transfer process
 
-    def __cinit__(self, settings, counters, memory=None, seed=None, sketched=None):
+    def __cinit__(self, settings, counters, memory=None, seed=None, sketched=None, tapped=None):
         memset(&self.server, 0, sizeof(Server))
         PyObject_GetBuffer(counters, &self._counter_buffer, PyBUF_WRITABLE)
         if self._counter_buffer.len < <Py_ssize_t>(len(INDEX) * sizeof(uint64_t)):
             raise ValueError("there are more counters than cells")
         self.server.count = <uint64_t *>self._counter_buffer.buf
         self.counters = counters
-        self.python = PythonHotPath(settings, counters, memory, seed, sketched)
+        self.python = PythonHotPath(settings, counters, memory, seed, sketched, tapped)
         self.server.draws = int.from_bytes(os.urandom(8)) if seed is None else seed
         self.limiter = self.python.limiter
         self.places, self.images, self.vacant = {}, {}, []
@@ -81,6 +82,9 @@ cdef class NativeHotPath:
             self._limit(self.limiter)
         if sketched is not None:
             self._sketch(sketched)
+        if tapped is not None:
+            self.tapped = tapped
+            tap_attach(&self.server.tap, tapped)
         self.batch = batch_new(max(SMALLEST_ROOM, settings.udp_payload))
         self.server.composed = <Composed *>calloc(1, sizeof(Composed))
         if not (self.server.by_apex and self.scratch and self.batch and self.server.composed):
@@ -287,6 +291,8 @@ cdef class NativeHotPath:
         if self.limiter is not None:
             self.server.limit.now = self.limiter.now()
         sketch_begin(&self.server.sketch)
+        tap_begin(&self.server.tap)
+        request.port = client[2]
         cdef bytes packed = _packed(address)
         request.address = <const uint8_t *>PyBytes_AS_STRING(packed)
         request.address_length = len(packed)
@@ -330,6 +336,7 @@ cdef class NativeHotPath:
         self.server.second = whole_second(clock)
         self.server.limit.now = clock // 1000
         sketch_begin(&self.server.sketch)
+        tap_begin(&self.server.tap)
         batch.n_replies = 0
         batch.composed = since_boot() if received else 0
         while batch.next < batch.n_used:
@@ -370,7 +377,7 @@ cdef class NativeHotPath:
         packet = PyBytes_FromStringAndSize(<char *>request.packet, request.size)
         family = socket.AF_INET if request.address_length == 4 else socket.AF_INET6
         packed = PyBytes_FromStringAndSize(<char *>request.address, request.address_length)
-        client = (0, socket.inet_ntop(family, packed))
+        client = Client(Transport.UDP, socket.inet_ntop(family, packed), request.port)
         response = self.python.answer(packet, float(now), client)
         if response == HAND_OVER and response is not None:
             self._hand_over(i, packet)

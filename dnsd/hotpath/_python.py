@@ -17,6 +17,7 @@ from dnsd.hotpath.draws import Draws
 from dnsd.hotpath.limiter import Admission, Limiter, account
 from dnsd.hotpath.poolchoice import ChoiceInput
 from dnsd.hotpath.sketch import Sketch
+from dnsd.hotpath.tap import Tap
 from dnsd.image import buckets, reader
 from dnsd.metrics.counters import INDEX, QTYPES, RCODES
 from dnsd.process import log
@@ -27,7 +28,7 @@ from dnsd.wire.rdata import AXFR, DS, IXFR, OPT, SOA, TKEY, TSIG
 
 if TYPE_CHECKING:
     from dnsd.hotpath.api import Client, Settings
-    from dnsd.image import demand
+    from dnsd.image import demand, tap
     from dnsd.image.buckets import Buckets
     from dnsd.image.selection import Cells
     from dnsd.image.store import Image
@@ -72,6 +73,7 @@ class PythonHotPath:
         memory: Buckets | None = None,
         seed: int | None = None,
         sketched: demand.SketchCells | None = None,
+        tapped: tap.TapCells | None = None,
     ) -> None:
         self._settings = settings
         self._count = counters
@@ -81,6 +83,7 @@ class PythonHotPath:
         self._longest = 0
         self._draws = Draws(seed)
         self._sketch = None if sketched is None else Sketch(sketched)
+        self._tap = None if tapped is None else Tap(tapped)
         self.limiter: Limiter | None = None
         if settings.rate_limit is not None:
             self.limiter = Limiter(settings.rate_limit, memory or buckets.fresh(), counters)
@@ -113,6 +116,7 @@ class PythonHotPath:
         if packet[2] & 0x80:
             count[INDEX["drop_response"]] += 1
             return None
+        began = 0 if self._tap is None else self._tap.begins()
         asked = query.begin(packet)
         try:
             body, response = self._respond(packet, asked, now, client)
@@ -122,7 +126,9 @@ class PythonHotPath:
             count[INDEX["internal_error"]] += 1
             log.say("internal-error", f"no answer for the packet {packet.hex()}", cause=error)
             body = Body(query.SERVFAIL)
-            response = self._message(asked, body, b"", client[0], Admission.SEND)
+            response = self._message(asked, body, b"", client[0])
+        if self._tap is not None and began:
+            self._tap.note(began, packet, client, body, response)
         if response is None:
             return None
         count[_RESPONSES[client[0]]] += 1
@@ -142,15 +148,14 @@ class PythonHotPath:
             body, options = Body(malformed.rcode), b""
         edns = asked.edns
         made_with = None if edns is None else self._made_with(edns, now, client[1])
-        verdict = Admission.SEND
         if self.limiter is not None and client[0] == Transport.UDP and made_with is None:
-            verdict = self.limiter.verdict(client[1], body.account)
-        if verdict == Admission.DROP:
+            body.verdict = self.limiter.verdict(client[1], body.account)
+        if body.verdict == Admission.DROP:
             return body, None
         if edns is not None:
             options += self._options(edns, made_with, now, client)
-        response = self._message(asked, body, options, client[0], verdict)
-        if self._sketch is not None and verdict == Admission.SEND:
+        response = self._message(asked, body, options, client[0])
+        if self._sketch is not None and body.verdict == Admission.SEND:
             self._sketch.note(client[1], lower(asked.qname), asked.qtype, body, response, now)
         return body, response
 
@@ -282,9 +287,7 @@ class PythonHotPath:
             return _SMALLEST_UDP
         return max(_SMALLEST_UDP, min(asked.edns.payload, self._settings.udp_payload))
 
-    def _message(
-        self, asked: Query, body: Body, options: bytes, transport: int, verdict: Admission
-    ) -> bytes:
+    def _message(self, asked: Query, body: Body, options: bytes, transport: int) -> bytes:
         edns = asked.edns
         record = b""
         if edns is not None:
@@ -301,7 +304,7 @@ class PythonHotPath:
         additional = bool(record) + bool(asked.tsig)
         record += asked.tsig
         room = self._limit(asked, transport) - _HEADER.size - len(asked.question) - len(record)
-        if verdict == Admission.SLIP and octets:
+        if body.verdict == Admission.SLIP and octets:
             room = -1
         if body.truncated or len(octets) > room:
             for end, count in reversed(body.optional):

@@ -29,10 +29,14 @@ class Transport(IntEnum):
 
 
 class Client(NamedTuple):
-    """Who asks: the transport and the textual source address, as the socket gives it."""
+    """Who asks: the transport and the textual source address, as the socket gives it.
+
+    The ``port`` is 0 where it is not known; no answer depends on it.
+    """
 
     transport: Transport
     address: str
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

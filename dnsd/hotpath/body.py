@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dnsd.hotpath.limiter import OTHER, BucketKey
+from dnsd.hotpath.limiter import OTHER, Admission, BucketKey
 
 
 @dataclass(slots=True)
@@ -14,7 +14,7 @@ class Body:
     ``optional`` holds (octets, arcount) pairs, shortest first, down to the mandatory part;
     ``octets`` and ``arcount`` are those of the longest form. ``flags`` is AA or 0. ``truncated``
     says that not even the mandatory part fits: then there are no octets. ``account`` is what rate
-    limits count it as.
+    limits count it as, ``verdict`` what they say.
     """
 
     rcode: int
@@ -26,3 +26,4 @@ class Body:
     optional: list[tuple[int, int]] = field(default_factory=list)
     truncated: bool = False
     account: BucketKey = OTHER
+    verdict: Admission = Admission.SEND

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from dnsd.image import buckets, demand, layout, pack, secrets, selection, state
+from dnsd.image import buckets, demand, layout, pack, secrets, selection, state, tap
 from dnsd.metrics import counters
 
 FORMAT = 1
@@ -24,6 +24,9 @@ def layout_of_shared() -> str:
         buckets.ROW,
         demand.CONTROL,
         demand.SIZE,
+        tap.CONTROL,
+        tap.SIZE,
+        tap.ENTRY.format,
         secrets.CELLS,
         selection.NOTES,
     ]

@@ -20,8 +20,9 @@ selections, and each worker's notes and counts. Memory is only taken for those i
 Rate limits follow, as :mod:`dnsd.image.buckets` describes them: the buckets, the only cells
 that all workers write (always a whole word), and each worker's rows.
 
-Last comes the demand of caches, as :mod:`dnsd.image.demand` describes it: control's words, and each
-worker's sample. Memory is only taken for it once it is counted.
+Then comes the demand of caches, as :mod:`dnsd.image.demand` describes it: control's words, and each
+worker's sample. Memory is only taken for it once it is counted. And the tap, as
+:mod:`dnsd.image.tap` describes it, in the same way.
 
 ``generation`` goes up by one each time control has published to the journal. A worker that has
 read so far, and put in place what it can, says so (READ); that it serves the generation it says
@@ -35,7 +36,7 @@ import os
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.image import demand, secrets
+from dnsd.image import demand, secrets, tap
 from dnsd.image.buckets import BUCKETS, LIMITED, ROW, Buckets
 from dnsd.image.selection import Cells
 from dnsd.metrics import counters
@@ -332,6 +333,17 @@ class StateVector:
         control = memory[start : start + 8 * demand.CONTROL].cast("Q")
         return demand.cells(control, memory[at : at + demand.SIZE])
 
+    @property
+    def tap_control(self) -> memoryview:
+        """What control says of the tap, of format ``Q``."""
+        start = _tap_at(self.workers)
+        return memoryview(self._map)[start : start + 8 * tap.CONTROL].cast("Q")
+
+    def tapped(self, index: int) -> tap.TapCells:
+        """Where worker ``index`` puts what it was asked and has answered."""
+        at = _tap_at(self.workers) + 8 * tap.CONTROL + tap.SIZE * index
+        return tap.cells(self.tap_control, memoryview(self._map)[at : at + tap.SIZE])
+
 
 def _pools_at(workers: int) -> int:
     return PAGE * (1 + workers) + (SOURCES * 2 + PAGE) * workers
@@ -345,6 +357,10 @@ def _demand_at(workers: int) -> int:
     return _buckets_at(workers) + 8 * (BUCKETS + ROW * LIMITED * workers)
 
 
+def _tap_at(workers: int) -> int:
+    return _demand_at(workers) + 8 * demand.CONTROL + demand.SIZE * workers
+
+
 def size_for(workers: int) -> int:
     """Return the octets of a vector with so many seats."""
-    return _demand_at(workers) + 8 * demand.CONTROL + demand.SIZE * workers
+    return _tap_at(workers) + 8 * tap.CONTROL + tap.SIZE * workers

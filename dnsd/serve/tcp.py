@@ -139,7 +139,7 @@ class TcpServer:
                 if number == 0:
                     self._make_room(error)
                 return False
-            self._admit(sock, address[0])
+            self._admit(sock, Client(Transport.TCP, address[0], address[1]))
             if self._clock() >= until:
                 break
         return True
@@ -152,8 +152,8 @@ class TcpServer:
             self._epoll.modify(listener, 0)
         self._paused_until = self._clock() + ACCEPT_PAUSE
 
-    def _admit(self, sock: socket.socket, address: str) -> None:
-        source = self._quota.source(address)
+    def _admit(self, sock: socket.socket, client: Client) -> None:
+        source = self._quota.source(client.address)
         if self._quota.is_source_full(source):
             self._counters[_REFUSED] += 1
             sockets.reset(sock)
@@ -167,20 +167,20 @@ class TcpServer:
                 sockets.reset(sock)
                 return
             sock = _moved_down(sock)
-        self._add(sock, address)
+        self._add(sock, client)
         self._counters[_ACCEPTED] += 1
 
     def adopt(self, sock: socket.socket, left: HandedStream) -> None:
         """Go on with a connection that another worker has ``left``."""
-        connection = self._add(sock, left.source)
+        connection = self._add(sock, Client(Transport.TCP, left.source))
         connection.resume(left)
         connection.events = connection.wants()
         self._epoll.modify(connection.fd, connection.events)
 
-    def _add(self, sock: socket.socket, address: str) -> Connection:
+    def _add(self, sock: socket.socket, client: Client) -> Connection:
         sock.setblocking(False)
-        source = self._quota.source(address)
-        connection = Connection(sock, Client(Transport.TCP, address), source, self._clock())
+        source = self._quota.source(client.address)
+        connection = Connection(sock, client, source, self._clock())
         self._connections[connection.fd] = connection
         self._epoll.register(connection.fd, connection.events)
         self._quota.add(source)

@@ -91,7 +91,7 @@ class UdpSocket:
                 packet, source = receive(_LARGEST)
             except OSError:
                 return False
-            response = answer(packet, now, Client(_UDP, source[0]))
+            response = answer(packet, now, Client(_UDP, source[0], source[1]))
             if response == HAND_OVER:
                 self._hand_over(packet, source, None)
             elif response is not None:
@@ -183,7 +183,7 @@ class WildcardUdpSocket(UdpSocket):
                 packet, ancillary, _flags, source = receive(_LARGEST, _ANCILLARY)
             except OSError:
                 return False
-            response = answer(packet, now, Client(_UDP, source[0]))
+            response = answer(packet, now, Client(_UDP, source[0], source[1]))
             if response == HAND_OVER:
                 self._hand_over(packet, source, self._origin(ancillary)[0])
             elif response is not None:

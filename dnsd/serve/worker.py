@@ -73,6 +73,7 @@ class Worker:
             self._counters,
             state.buckets(spec.index),
             sketched=state.sketched(spec.index),
+            tapped=state.tapped(spec.index),
         )
         self._tcp = TcpServer(
             self._hotpath,

@@ -199,6 +199,7 @@ clients = st.builds(
     Client,
     st.sampled_from((Transport.UDP, Transport.UDP, Transport.TCP)),
     st.sampled_from(("192.0.2.1", "192.0.7.200", "2001:db8::1", "2001:db8:0:1f::", "fe80::1%lo")),
+    st.integers(0, 65535),
 )
 steps = st.lists(
     st.tuples(

@@ -24,7 +24,10 @@ SECRETS = (b"0123456789abcdef", b"fedcba9876543210")
 COOKIE_9018 = bytes.fromhex("2464c4abcf10c957010000005cf79f111f8130c3eee29480")
 
 clients = st.builds(
-    Client, st.sampled_from(Transport), st.sampled_from(("192.0.2.1", "2001:db8::1", "fe80::1%lo"))
+    Client,
+    st.sampled_from(Transport),
+    st.sampled_from(("192.0.2.1", "2001:db8::1", "fe80::1%lo")),
+    st.integers(0, 65535),
 )
 settings = st.builds(
     Settings,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsd.hotpath.api import Transport
+from dnsd.hotpath.api import Client, Transport
 from dnsd.image.state import StateVector, WorkerCells
 from dnsd.serve import sockets, turn
 from dnsd.serve.spec import TcpLimits
@@ -39,13 +39,15 @@ def test_tcp_answers_and_tells_the_hot_path_who_asks() -> None:
         tcp_side.asks(client, 1)
         ((packet, asker),) = tcp_side.hotpath.asked
         assert packet == query(1)
-        assert asker == (Transport.TCP, "127.0.0.1")
+        assert asker == Client(Transport.TCP, "127.0.0.1", client.getsockname()[1])
 
 
 def test_tcp_answers_over_ipv6() -> None:
     with TcpHarness(address="::1") as tcp_side:
-        tcp_side.asks(tcp_side.client(), 1)
-        assert tcp_side.hotpath.asked[0][1] == (Transport.TCP, "::1")
+        client = tcp_side.client()
+        tcp_side.asks(client, 1)
+        port = client.getsockname()[1]
+        assert tcp_side.hotpath.asked[0][1] == Client(Transport.TCP, "::1", port)
 
 
 def test_tcp_message_may_come_octet_by_octet() -> None:

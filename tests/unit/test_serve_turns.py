@@ -243,9 +243,9 @@ def test_tcp_accepts_for_one_turn_at_a_time() -> None:
             each.connect(side.address)
         admit = side.server._admit
 
-        def dear_admit(sock: socket.socket, address: str) -> None:
+        def dear_admit(sock: socket.socket, client: Client) -> None:
             side.clock.now += 0.0005
-            admit(sock, address)
+            admit(sock, client)
 
         side.server._admit = dear_admit  # type: ignore[method-assign]
         side.turn_all()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dnsd.hotpath.api import Transport
+from dnsd.hotpath.api import Client, Transport
 from dnsd.metrics import counters
 from dnsd.serve import sockets
 from dnsd.serve.sockets import ListenAddress
@@ -82,7 +82,9 @@ def test_udp_answers_and_tells_the_hot_path_who_asks(
     client.send(query(1))
     harness.until(1)
     assert client.recv(100) == query(1)[::-1]
-    assert harness.hotpath.asked == [(query(1), (Transport.UDP, "127.0.0.9"))]
+    assert harness.hotpath.asked == [
+        (query(1), Client(Transport.UDP, "127.0.0.9", client.getsockname()[1]))
+    ]
     assert harness.counted() == {}
 
 
@@ -134,7 +136,9 @@ def test_udp_wildcard_answers_from_the_address_asked(client: socket.socket, addr
     client.sendto(query(1), (address, harness.port))
     harness.until(1)
     assert client.recvfrom(100) == (query(1)[::-1], (address, harness.port))
-    assert harness.hotpath.asked[0][1] == (Transport.UDP, "127.0.0.9")
+    assert harness.hotpath.asked[0][1] == (
+        Client(Transport.UDP, "127.0.0.9", client.getsockname()[1])
+    )
     harness.side.close()
 
 

@@ -23,6 +23,7 @@ cdef struct Request:
     uint32_t now
     const uint8_t *address
     int address_length
+    uint16_t port
 
 
 cdef inline void p16(uint8_t *at, int value) noexcept nogil:
@@ -31,6 +32,7 @@ cdef inline void p16(uint8_t *at, int value) noexcept nogil:
 
 
 include "sketch.pxi"
+include "tap.pxi"
 
 
 cdef struct Server:
@@ -51,6 +53,7 @@ cdef struct Server:
     Composed *composed
     Limit limit
     Sketch sketch
+    Tap tap
     uint32_t second           # of the monotonic clock, rounded up: for notes
     uint64_t draws            # state of the random numbers that choose from pools
 
@@ -327,10 +330,13 @@ cdef int respond(Server *server, const Request *request, uint8_t *out, int room)
     cdef Asked asked
     cdef bint limited
     cdef int length
+    cdef int64_t began = 0
     if request.size < 12 or request.packet[2] & 0x80:
         server.count[C_queries + request.transport] += 1
         server.count[C_drop_short if request.size < 12 else C_drop_response] += 1
         return 0
+    if is_listened(&server.tap):
+        began = tap_clock(&server.tap)
     query.packet = request.packet
     query.size = request.size
     query.second = server.second
@@ -363,5 +369,9 @@ cdef int respond(Server *server, const Request *request, uint8_t *out, int room)
             length = 0
     if body.verdict == SEND and not body.truncated:
         sketch_note(&server.sketch, request, &query, body.account.kind, &asked, out, length)
+    if is_listened(&server.tap):
+        tap_note(
+            &server.tap, request, body.verdict, body.rcode, body.account.kind, began, out, length
+        )
     count_query(server, request, &query, &body)
     return length

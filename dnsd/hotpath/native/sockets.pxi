@@ -146,6 +146,7 @@ cdef inline Request *batch_request(Batch *batch, int i, uint32_t now) noexcept n
     request.size = batch.messages[i].msg_len
     request.transport = 0
     request.now = now
+    request.port = batch.peers[i].octets[0] << 8 | batch.peers[i].octets[1]
     if batch.peers[i].family == AF_INET:
         request.address = batch.peers[i].octets + 2
         request.address_length = 4

@@ -1,0 +1,1 @@
+"""Who listens to what workers are asked: the query log, dnstap, ``dnsd top``."""
