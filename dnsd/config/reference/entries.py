@@ -11,7 +11,14 @@ from dnsd.config import policyfile, reader
 from dnsd.config.catalogs import CatalogConfig, TemplateConfig
 from dnsd.config.model import Server, ZoneFile
 from dnsd.config.policy import Rules
-from dnsd.config.reference import anycasttexts, failovertexts, nodetexts, transfertexts
+from dnsd.config.recording import QuerylogConfig
+from dnsd.config.reference import (
+    anycasttexts,
+    failovertexts,
+    nodetexts,
+    recordingtexts,
+    transfertexts,
+)
 from dnsd.config.reference.kindtexts import written
 from dnsd.config.tables import kinds_of
 from dnsd.config.transfers import PrimaryPeer
@@ -21,15 +28,16 @@ if TYPE_CHECKING:
     from dnsd.config.kinds import ValueKind
     from dnsd.config.tables import Structs
 
-_TEXTS = (nodetexts, transfertexts, failovertexts, anycasttexts)
+_TEXTS = (nodetexts, recordingtexts, transfertexts, failovertexts, anycasttexts)
 
 _AS_TRANSFERS = "that of `[transfers]`"
-_DEFAULTS = {
+_DEFAULTS: dict[tuple[type, str], str] = {
     (Server, "state_directory"): "`$STATE_DIRECTORY`, else `/var/lib/dnsd` for root, else "
     "`~/.local/state/dnsd`",
     (Server, "admin_socket"): "`admin.sock` in the state directory",
     (Server, "server_id"): "the host's name",
     (Server, "version"): "dnsd's version",
+    (QuerylogConfig, "file"): "`queries.log` in the state directory",
     (PrimaryPeer, "port"): "53, or 853 with `tls`",
     (CatalogConfig, "vanish"): "that of `[zones]`",
     (CatalogConfig, "serial"): '`"unixtime"`',
