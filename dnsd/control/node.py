@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Set
     from pathlib import Path
 
-    from dnsd.config import ZoneTransfers
     from dnsd.control.anycast.plane import Plane
     from dnsd.control.spec import ControlSpec
     from dnsd.control.transfers.link import TransferLink
@@ -95,7 +94,7 @@ class Node:
         self.keeper = LedgerKeeper(
             node, file, stock, self._reached, meet=identity.meet, beat=self._beat_of_workers
         )
-        self.horizon = self._asked(identity)
+        self.horizon = Horizon(self.keeper, self._sweep, lambda: self.engine.doubt, identity.stamp)
         self.engine = FailoverEngine(
             vector,
             StateFile(directory, kept.pools, past=pools_before(file)),
@@ -109,6 +108,7 @@ class Node:
         self._reloader = Reloader(
             config, self._publisher, self._watch, build, self.engine, self.keeper
         )
+        self.horizon.outside = Outside(self.keeper, self._reloader)
         self._readiness = self._waiting()
         self.engine.absences = lambda: self._reloader.absences
         self._convergence = Convergence(vector, self._publisher, self._reloader)
@@ -129,16 +129,6 @@ class Node:
         hooks = Hooks(self._effective.config.failover, node, file)
         self.engine.publish = hooks.tell
         return hooks
-
-    def _asked(self, identity: Identity) -> Horizon:
-        outside = Outside(self.keeper, self._zones, self._transfers_of)
-        return Horizon(self.keeper, self._sweep, lambda: self.engine.doubt, identity.stamp, outside)
-
-    def _zones(self) -> Set[str]:
-        return self._reloader.rows.keys() | self._reloader.configured.keys()
-
-    def _transfers_of(self, zone: str) -> ZoneTransfers:
-        return self._reloader.catalogs.brought.transfers_of(zone)
 
     def _waiting(self) -> Readiness:
         return Readiness(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import pytest
@@ -23,14 +24,24 @@ HOST, MEMBER = "192.0.2.10", "192.0.2.80"
 CONTENT = Content(hosts=(("h", HOST, 60),), members=(MEMBER, "192.0.2.81"))
 
 
+class Zones(NamedTuple):
+    """Zones that are ``configured``; all zones have the same settings."""
+
+    said: ZoneTransfers
+    configured: Collection[str]
+
+    def transfers_of(self, _zone: str) -> ZoneTransfers:
+        return self.said
+
+
 class Node:
     """A node with a zone that is notified; ``also`` are zones that are configured and not there."""
 
     def __init__(self, directory: Path, said: ZoneTransfers, also: Collection[str] = ()) -> None:
         self.site = Site(directory, CONTENT)
         keeper = self.site.keeper
-        outside = Outside(keeper, lambda: also, lambda zone: said if zone else ZoneTransfers())
-        self._horizon = Horizon(keeper, self.site.sweep, stamp=self.site.stamp, outside=outside)
+        self._horizon = Horizon(keeper, self.site.sweep, stamp=self.site.stamp)
+        self._horizon.outside = Outside(keeper, Zones(said, also))
 
     def tells(self, question: CacheQuestion) -> tuple[KnownSecondary, ...]:
         return asyncio.run(self._horizon.report(question)).secondaries

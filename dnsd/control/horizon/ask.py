@@ -39,7 +39,6 @@ class Horizon:
     ``unwritten`` says which orders are in force and not on disk: after a restart, what they keep
     back may be given out again. ``stamp`` adds what the node says of itself
     (:meth:`dnsd.control.horizon.identity.Identity.stamp`); without it no report makes SAFE.
-    ``outside`` finds secondaries.
     """
 
     def __init__(
@@ -48,13 +47,13 @@ class Horizon:
         sweep: Callable[[], object],
         unwritten: Callable[[], str] = no_reason,
         stamp: Stamp | None = None,
-        outside: Outside | None = None,
     ) -> None:
         self._keeper = keeper
         self._stamp = stamp or _unstamped
         self._sweep = sweep
         self._unwritten = unwritten
-        self._outside = outside
+        self.outside: Outside | None = None
+        """Finds secondaries."""
         self._searches: set[asyncio.Task[None]] = set()
         self._searched: set[CacheQuestion] = set()
 
@@ -71,9 +70,9 @@ class Horizon:
                 await asyncio.to_thread(self._keeper.served.search, question)
         self._sweep()
         report = self._report(self._keeper.clock(), question, served)
-        if question is None or self._outside is None:
+        if question is None or self.outside is None:
             return report
-        told = await self._outside.concerned(question, report.lines)
+        told = await self.outside.concerned(question, report.lines)
         return msgspec.structs.replace(report, secondaries=told)
 
     def judge(self, question: CacheQuestion, since: float, now: float) -> Verdict:

@@ -7,7 +7,7 @@ node does not know.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dnsd.caches.acquainted import KnownSecondary
 from dnsd.caches.version import about_name, canonical_name
@@ -16,7 +16,7 @@ from dnsd.wire import name as names
 from dnsd.wire.member import is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Collection, Iterable
 
     from dnsd.build.poolmeta import PoolMeta
     from dnsd.caches.report import LedgerLine
@@ -25,21 +25,25 @@ if TYPE_CHECKING:
     from dnsd.control.horizon.keeper import LedgerKeeper
 
 
+class TransferredZones(Protocol):
+    """Zones that are to be there, loaded or not, and what holds for their transfers."""
+
+    @property
+    def configured(self) -> Collection[str]:
+        """Those that no catalog has brought."""
+        ...
+
+    def transfers_of(self, zone: str) -> ZoneTransfers:
+        """Return the settings of a zone's transfers."""
+        ...
+
+
 class Outside:
-    """The secondaries of the zones that ``keeper`` has declared, or that are in ``configured``.
+    """The secondaries of the zones that ``keeper`` has declared, or that are in ``zones``."""
 
-    ``transfers_of`` returns the settings of a zone's transfers.
-    """
-
-    def __init__(
-        self,
-        keeper: LedgerKeeper,
-        configured: Callable[[], Collection[str]],
-        transfers_of: Callable[[str], ZoneTransfers],
-    ) -> None:
+    def __init__(self, keeper: LedgerKeeper, zones: TransferredZones) -> None:
         self._keeper = keeper
-        self._configured = configured
-        self._transfers_of = transfers_of
+        self._zones = zones
 
     async def concerned(
         self, question: CacheQuestion, lines: Iterable[LedgerLine]
@@ -58,7 +62,7 @@ class Outside:
 
     def _zone_of(self, owner: str) -> str:
         """Return the zone that has a name, or had it; empty if there is none."""
-        configured = self._configured()
+        configured = self._zones.configured
         while owner not in self._keeper.zones and owner not in configured:
             if owner == ".":
                 return ""
@@ -75,7 +79,7 @@ class Outside:
         return found
 
     async def _servers(self, zone: str) -> tuple[str, ...]:
-        said = self._transfers_of(zone)
+        said = self._zones.transfers_of(zone)
         hosts: list[str] = []
         if said.notify_ns:
             about = about_name(zone, "NS")

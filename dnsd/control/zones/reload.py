@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from dnsd.build.builders import Deliver
     from dnsd.build.poolmeta import Pools
-    from dnsd.config import Config
+    from dnsd.config import Config, ZoneTransfers
     from dnsd.control.horizon.keeper import LedgerKeeper
     from dnsd.control.publish import Publisher
     from dnsd.control.zones.loading import Build, Loaded
@@ -266,6 +266,10 @@ class Reloader:
     def configured(self) -> Mapping[str, Path]:
         """The files of the zones that no catalog has brought, by origin."""
         return self._roster.configured
+
+    def transfers_of(self, zone: str) -> ZoneTransfers:
+        """Return the settings of a zone's transfers."""
+        return self._brought.transfers_of(zone)
 
     @property
     def absences(self) -> tuple[str, ...]:
