@@ -47,6 +47,27 @@ def _row(name: str, found: list[Given]) -> str:
 
 
 @transfers.command()
+@click.option("--zones", default=10_000, show_default=True, help="Zones of the primary.")
+@click.option("--rounds", default=1, show_default=True, help="First starts of each server.")
+@click.option("--server", "names", multiple=True, default=("dnsd", "nsd", "knot"), help="Which.")
+def many(zones: int, rounds: int, names: tuple[str, ...]) -> None:
+    """Start new secondaries of many zones of one primary: time, processor time, memory."""
+    from bench.transfers.many import measure
+
+    with tempfile.TemporaryDirectory(prefix="dnsd-many-") as directory:
+        found = measure(Path(directory), zones, rounds, names)
+    click.echo(f"{'':8}{'seconds':>20}{'CPU seconds':>20}{'MiB (PSS)':>16}")
+    for name, each in found.items():
+        seconds = "/".join(f"{one.seconds:.1f}" for one in each)
+        cpu = "/".join(f"{one.cpu:.2f}" for one in each)
+        pss = "/".join(f"{one.pss / (1 << 20):.0f}" for one in each)
+        click.echo(f"{name:8}{seconds:>20}{cpu:>20}{pss:>16}")
+        least = min(each, key=lambda one: one.cpu)
+        for process, spent in sorted(least.by_process.items(), key=lambda one: -one[1])[:6]:
+            click.echo(f"{'':10}{process:40}{spent:8.2f}")
+
+
+@transfers.command()
 @click.option("--seconds", default=180, show_default=True, help="How long.")
 @click.option("--every", default=1.0, show_default=True, help="Seconds between two changes.")
 @click.option("--kill-every", default=30, show_default=True, help="Changes between kill -9; 0: no.")

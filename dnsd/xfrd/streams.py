@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 HIGH_WATER = 256 << 10
 """Octets of answers that wait in this process for one client, at most: four messages."""
+UNSENT = 1 << 20
+"""Octets of a zone that wait in the kernel for the network, at most."""
 IDLE_S = 10.0
 """Seconds that a client may take for its next request."""
 LOOK_S = 1.0
@@ -212,9 +214,10 @@ class _Written:
             return
         self.is_patient = seconds != USER_TIMEOUT_S
         with suppress(OSError):
-            self._writer.get_extra_info("socket").setsockopt(
-                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000)
-            )
+            sock = self._writer.get_extra_info("socket")
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000))
+            if self.is_patient:  # the worker leaves room for an answer, and a zone would wait
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
 
     def add(self, message: bytes) -> None:
         """Write a message."""

@@ -138,6 +138,8 @@ def test_the_kernel_waits_as_long_as_the_limit_says() -> None:
             giving.take(server)
             while other.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) != 7000:
                 await asyncio.sleep(0.001)
+            # Nor does it hold back what a worker's answers need not.
+            assert other.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == streams.UNSENT
             other.close()
 
     asyncio.run(asyncio.wait_for(work(), 10))
