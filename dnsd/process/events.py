@@ -101,6 +101,7 @@ NoticeEvent = Literal[
     "route-stopped",
     "route-stopping",
     "signatures-good",
+    "transfer-refused",
     "transfer-whole",
     "update-ended",
     "zone-dropped",

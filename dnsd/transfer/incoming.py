@@ -19,11 +19,17 @@ from dnsd.versions.difference import ZoneDifference
 from dnsd.versions.serial import is_newer
 from dnsd.versions.version import ZoneVersion, from_collector
 from dnsd.wire.name import lower
-from dnsd.wire.query import AA, HEADER, QR, QUESTION, TC
+from dnsd.wire.query import AA, HEADER, NOTAUTH, NOTIMP, QR, QUESTION, REFUSED, SERVFAIL, TC
 from dnsd.wire.rdata import AXFR, IXFR, SOA
 
 _OPCODE, _RCODE = 0x7800, 0x000F
 _IN = 1
+_HINTS = {
+    SERVFAIL: "it does not have the zone at the moment; its own log says why",
+    NOTIMP: "does it give zones away at all?",
+    REFUSED: "does its access list have this node's address, and the key with its algorithm?",
+    NOTAUTH: "does it have a zone of this name, and give it to this node's address and key?",
+}
 
 MOST_PARTS = 40_000
 """Records of SOA in an incremental transfer, of which each costs more memory than octets: with more
@@ -38,8 +44,14 @@ class TransferRefused(TransferFault):
     """The primary answered with the error ``rcode``."""
 
     def __init__(self, rcode: int) -> None:
-        super().__init__(f"the primary answers {rcode_name(rcode)}")
+        super().__init__(f"the primary answers {answered(rcode)}")
         self.rcode = rcode
+
+
+def answered(rcode: int) -> str:
+    """Return the name of an error, and what is to be looked at there."""
+    hint = _HINTS.get(rcode)
+    return f"{rcode_name(rcode)}: {hint}" if hint else rcode_name(rcode)
 
 
 class UpToDate(Enum):

@@ -16,7 +16,7 @@ from dns.rdataclass import RdataClass
 from dns.rdatatype import RdataType
 from dns.rdtypes.ANY.TSIG import TSIG as TsigRdata
 
-from dnsd.transfer.incoming import TransferFault
+from dnsd.transfer.incoming import TransferFault, answered
 from dnsd.versions._wire import skip
 from dnsd.wire.query import HEADER, QUESTION
 
@@ -29,13 +29,14 @@ MOST_UNSIGNED = 99
 """Messages in a row that may come without a signature (RFC 8945 §5.3.1)."""
 
 _FIXED = 10
+_RCODE = 0x000F
 _ERRORS = {
-    dns.tsig.PeerBadKey: "the primary does not know the key {} (BADKEY)",
+    dns.tsig.PeerBadKey: "the primary does not have the key {}, or with another algorithm (BADKEY)",
     dns.tsig.PeerBadSignature: "the primary has another secret for the key {} (BADSIG)",
-    dns.tsig.PeerBadTime: "the primary's clock differs from ours by more than 5 minutes (BADTIME)",
+    dns.tsig.PeerBadTime: "the clocks, the primary's and ours, differ by over 5 minutes (BADTIME)",
     dns.tsig.PeerBadTruncation: "the primary wants longer signatures with the key {} (BADTRUNC)",
     dns.tsig.BadSignature: "an answer is signed with another secret for the key {}",
-    dns.tsig.BadTime: "an answer was signed at another time: the clocks differ by 5 minutes",
+    dns.tsig.BadTime: "an answer was signed at another time: the clocks differ by over 5 minutes",
     dns.tsig.BadKey: "an answer is signed with another key than {}",
     dns.tsig.BadAlgorithm: "an answer is signed with another algorithm than that of the key {}",
 }
@@ -100,10 +101,14 @@ class SignedExchange:
         """Take in a message without a signature; a later signature must cover it."""
         self._unsigned += 1
         if not self._is_begun or self._unsigned > MOST_UNSIGNED or self._context is None:
-            raise TransferFault(
-                f"an answer is not signed, though it has to be with {self._key.name}"
-            )
+            raise TransferFault(self._why_unsigned(message))
         self._context.update(message)  # type: ignore[no-untyped-call]
+
+    def _why_unsigned(self, message: bytes) -> str:
+        """Return what is to be said of an answer that is not signed: nothing in it is certain."""
+        if rcode := HEADER.unpack_from(message)[1] & _RCODE:
+            return f"the primary answers, unsigned, {answered(rcode)}"
+        return f"an answer is not signed, though it has to be with {self._key.name}"
 
     def end(self) -> None:
         """Check that the last message was signed; TransferFault if not."""

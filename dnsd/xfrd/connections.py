@@ -103,11 +103,14 @@ async def _connected(peer: PrimaryPeer) -> PrimaryConnection:
                 limit=1 << 17,
             )
     except TimeoutError:
-        raise NoConnection(f"no connection within {CONNECT_S:g} s") from None
+        what = "TLS, or no connection," if peer.tls else "connection"
+        raise NoConnection(f"no {what} within {CONNECT_S:g} s") from None
     except ssl.SSLError as error:
         raise NoConnection(f"TLS: {error.reason or error}") from None
     except OSError as error:
-        raise NoConnection(f"no connection: {error.strerror or error}") from None
+        what = "TLS" if peer.tls and isinstance(error, ConnectionResetError) else "connection"
+        why = error.strerror or str(error) or "the primary closed it"
+        raise NoConnection(f"no {what}: {why}") from None
     return PrimaryConnection(*streams)
 
 

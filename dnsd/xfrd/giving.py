@@ -9,6 +9,7 @@ from dnsd.wire import query
 from dnsd.wire.name import lower, to_text
 from dnsd.wire.query import Malformed
 from dnsd.wire.rdata import AXFR, name_end
+from dnsd.xfrd.refusals import signed_with
 from dnsd.xfrd.requests import allows, refused
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from dnsd.xfrd.archive import Archive
     from dnsd.xfrd.knowledge import Knowledge
+    from dnsd.xfrd.refusals import Refusals
     from dnsd.xfrd.requests import SeenRequest
 
 _SERIAL = slice(-20, -16)
@@ -24,8 +26,11 @@ _SERIAL = slice(-20, -16)
 class Giving:
     """Sends zones out of ``archive`` to the clients that ``known`` allows."""
 
-    def __init__(self, known: Knowledge, archive: Archive, counts: dict[str, int]) -> None:
+    def __init__(
+        self, known: Knowledge, archive: Archive, counts: dict[str, int], refusals: Refusals
+    ) -> None:
         self._known = known
+        self._refusals = refusals
         self._archive = archive
         self._counts = counts
 
@@ -48,11 +53,17 @@ class Giving:
         """Return the rcode with which a transfer of ``zone`` is refused, 0 if it is not."""
         told = self._known.zones.get(zone)
         if told is None:
+            self._note(seen, "there is no such zone here: compare its name")
             return query.NOTAUTH
         if seen.is_udp and qtype == AXFR:
             return query.NOTIMP
         if not allows(told.transfers.allow_transfer, seen.source, seen.key):
             self._count("refused")
+            self._note(
+                seen,
+                f"no entry of allow_transfer is for this address {signed_with(seen.key)}: add one "
+                "to the [[zone]] or to [transfers], or correct address and key there",
+            )
             return query.REFUSED
         if told.serial is None or told.is_expired or zone not in self._archive.zones:
             return query.SERVFAIL
@@ -77,6 +88,9 @@ class Giving:
         first = next(messages)
         # What does not fit in one datagram is asked for again over TCP (RFC 1995 §2).
         yield first if next(messages, None) is None else next(outgoing.only_soa(version, head))
+
+    def _note(self, seen: SeenRequest, why: str) -> None:
+        self._refusals.note(seen.message, seen.source, why)
 
     def _count(self, what: str) -> None:
         self._counts[what] = self._counts.get(what, 0) + 1

@@ -12,12 +12,14 @@ from dnsd.wire import query
 from dnsd.wire.name import lower, to_text
 from dnsd.wire.query import HEADER, QUESTION, Malformed
 from dnsd.wire.rdata import SOA
+from dnsd.xfrd.refusals import signed_with
 from dnsd.xfrd.requests import allows, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dnsd.xfrd.knowledge import Knowledge
+    from dnsd.xfrd.refusals import Refusals
     from dnsd.xfrd.requests import SeenRequest
 
 _NUMBERS = 20
@@ -31,8 +33,14 @@ _POINTER = 2
 class NotifiedZones:
     """Accepts notifications, and calls ``hear`` with zone, source, and serial if there is one."""
 
-    def __init__(self, known: Knowledge, hear: Callable[[str, str, int | None], object]) -> None:
+    def __init__(
+        self,
+        known: Knowledge,
+        hear: Callable[[str, str, int | None], object],
+        refusals: Refusals,
+    ) -> None:
         self._known = known
+        self._refusals = refusals
         self._hear = hear
 
     async def respond(self, seen: SeenRequest) -> bytes:
@@ -48,9 +56,16 @@ class NotifiedZones:
         zone = to_text(lower(asked.qname))
         told = self._known.zones.get(zone)
         if told is None or not told.transfers.primaries:
+            why = "there is no such zone here" if told is None else "it has no primaries here"
+            self._refusals.note(seen.message, seen.source, f"{why}: compare the zone's name")
             return refused(seen.message, query.NOTAUTH)
         is_primary = any(peer.address == seen.source for peer in told.transfers.primaries)
         if not is_primary and not allows(told.transfers.allow_notify, seen.source, seen.key):
+            why = (
+                "it comes from none of the zone's primaries, and no entry of allow_notify is for "
+                f"this address {signed_with(seen.key)}"
+            )
+            self._refusals.note(seen.message, seen.source, why)
             return refused(seen.message, query.REFUSED)
         self._hear(zone, seen.source, serial)
         response = bytearray(refused(seen.message, query.NOERROR))

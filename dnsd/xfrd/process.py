@@ -59,7 +59,9 @@ class TransferProcess:
         self.knowledge.parts.append(secondary)
         self.counts: dict[str, int] = {}
         self.requests = TransferRequests(self.knowledge, self.counts)
-        self.requests.notified = NotifiedZones(self.knowledge, secondary.notified).respond
+        refusals = self.requests.refusals
+        self.knowledge.parts.append(refusals)
+        self.requests.notified = NotifiedZones(self.knowledge, secondary.notified, refusals).respond
         updates = UpdatePart(self.knowledge, received, self.tell)
         self.knowledge.parts.append(updates)
         self.requests.updated = updates.respond
@@ -88,7 +90,8 @@ class TransferProcess:
         archive = Archive(Path(self._spec.directory))
         notifying = Notifying(self.knowledge, archive, self.counts)
         archive.changed = notifying.changed
-        self.requests.transfer = Giving(self.knowledge, archive, self.counts).transfer
+        giving = Giving(self.knowledge, archive, self.counts, self.requests.refusals)
+        self.requests.transfer = giving.transfer
         self.knowledge.parts += [archive, notifying]
         streams = Streams(self.knowledge, self.requests)
         links = [WorkerLink(each, self.requests, streams) for each in self._handed]

@@ -17,6 +17,7 @@ from dnsd.transfer import tsig
 from dnsd.wire import query
 from dnsd.wire.query import Malformed
 from dnsd.wire.rdata import AXFR, IXFR
+from dnsd.xfrd.refusals import Refusals, of_signature
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -62,6 +63,7 @@ class TransferRequests:
         self.transfer: Transfer | None = None
         self.notified: Respond | None = None
         self.updated: Respond | None = None
+        self.refusals = Refusals()
         self._rates: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def admits(self, source: str, now: float) -> bool:
@@ -105,6 +107,8 @@ class TransferRequests:
         signer = tsig.AnswerSigner(checked)
         if checked.error:
             self.count(_REFUSALS.get(checked.error, "badtrunc"))
+            why = of_signature(checked, self._known.keys, time.time())
+            self.refusals.note(checked.message, source, why)
             yield signer.sign(refused(checked.message, query.NOTAUTH), time.time())
             return
         room = limit - signer.size

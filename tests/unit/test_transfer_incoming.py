@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import dns.flags
 import dns.message
 import dns.name
+import dns.rcode
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
+import dns.tsig
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +28,7 @@ from dnsd.transfer.incoming import (
     UpToDate,
     soa_in,
 )
+from dnsd.transfer.tsigclient import SignedExchange
 from dnsd.versions.difference import apply, compare, condense
 from dnsd.versions.version import ZoneVersion, from_records
 from dnsd.wire.name import from_text, lower
@@ -254,3 +257,17 @@ def test_the_serial_that_a_primary_has() -> None:
         with pytest.raises(TransferFault):
             soa_in(wrong, IDENT, APEX)
     assert lower(APEX) == APEX
+
+
+@pytest.mark.parametrize(
+    ("rcode", "said"), [(5, "REFUSED: does its access list"), (9, "NOTAUTH: does it have a zone")]
+)
+def test_an_error_says_where_to_look_signed_or_not(rcode: int, said: str) -> None:
+    assert str(TransferRefused(rcode)).startswith(f"the primary answers {said}")
+    exchange = SignedExchange(dns.tsig.Key("k.", b"secret"))
+    request = dns.message.make_query("a.example.", "AXFR", use_edns=False)
+    exchange.sign(request.to_wire(), 0)
+    answer = dns.message.make_response(request)
+    answer.set_rcode(dns.rcode.Rcode(rcode))
+    with pytest.raises(TransferFault, match=f"the primary answers, unsigned, {said}"):
+        exchange.check(answer.to_wire(), 0)

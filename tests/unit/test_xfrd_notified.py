@@ -15,6 +15,7 @@ from dnsd.config import AllowedPeer, PrimaryPeer, ZoneTransfers
 from dnsd.transfer import ipc
 from dnsd.xfrd.knowledge import Knowledge
 from dnsd.xfrd.notified import NotifiedZones
+from dnsd.xfrd.refusals import Refusals
 from dnsd.xfrd.requests import SeenRequest
 
 PRIMARY, FRIEND, STRANGER = "192.0.2.1", "192.0.2.9", "198.51.100.1"
@@ -47,7 +48,8 @@ class Scene:
         known.take(ipc.ZoneTold(zone="a.example.", transfers=FETCHED))
         known.take(ipc.ZoneTold(zone="file.example.", transfers=ZoneTransfers()))
         self.heard: list[tuple[str, str, int | None]] = []
-        self.zones = NotifiedZones(known, lambda *told: self.heard.append(told))
+        self.refusals = Refusals()
+        self.zones = NotifiedZones(known, lambda *told: self.heard.append(told), self.refusals)
 
     def ask(self, message: bytes, source: str, key: str | None = None) -> dns.message.Message:
         seen = SeenRequest(message, key, source, is_udp=True, room=512)

@@ -25,6 +25,7 @@ from dnsd.xfrd.archive import Archive
 from dnsd.xfrd.giving import Giving
 from dnsd.xfrd.knowledge import Knowledge
 from dnsd.xfrd.notifying import Notifying
+from dnsd.xfrd.refusals import Refusals
 from dnsd.xfrd.requests import SeenRequest, TransferRequests, allows
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def ask(archive: Archive, rtype: str, key: str | None = "k.", **seen: object) ->
         soa = f". . {seen.pop('serial', 1)} 0 0 0 0"
         query.authority.append(dns.rrset.from_text(ZONE, 0, "IN", "SOA", soa))
     request = SeenRequest(query.to_wire(), key, "192.0.2.1", False, 0xFFFF)._replace(**seen)  # type: ignore[arg-type]
-    return list(Giving(known, archive, {}).transfer(request))
+    return list(Giving(known, archive, {}, Refusals()).transfer(request))
 
 
 def test_who_may_gets_the_zone_and_nobody_else(tmp_path: Path) -> None:
