@@ -110,7 +110,6 @@ class Node:
         )
         self.horizon.outside = Outside(self.keeper, self._reloader)
         self._readiness = self._waiting()
-        self.engine.absences = lambda: self._reloader.absences
         self._convergence = Convergence(vector, self._publisher, self._reloader)
         self._disk = Disk(directory, stock, self._reloader.rows.values)
         cookies = CookieSecrets(spec.config, vector, self._publisher)
@@ -128,6 +127,7 @@ class Node:
     def _telling(self, node: str, file: Durable) -> Hooks:
         hooks = Hooks(self._effective.config.failover, node, file)
         self.engine.publish = hooks.tell
+        self.engine.absences = lambda: self._reloader.absences
         return hooks
 
     def _waiting(self) -> Readiness:
