@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dnsd.control.admin import Command
+    from dnsd.control.spec import ControlSpec
     from dnsd.image.keepsake import Keepsake
 
 APPLIED = ("zones", "zone", "catalog", "template", "key", "transfers", "demand", "querylog", "path")
@@ -170,3 +171,10 @@ def _placeless(value: object) -> object:
     if isinstance(value, msgspec.Struct) and "line" in value.__struct_fields__:
         return msgspec.structs.replace(value, line=0)
     return value
+
+
+def in_force(spec: ControlSpec, cells: memoryview, kept: Keepsake) -> EffectiveConfig:
+    """Return the configuration of a node: that of an earlier process, if there was one."""
+    force = EffectiveConfig(spec.config, spec.options, kept, cells, master=spec.master)
+    (force.recover if cells[ControlCells.EPOCH] else force.keep)()
+    return force

@@ -24,7 +24,7 @@ from dnsd.control.cookies import CookieSecrets
 from dnsd.control.delivery import Delivery
 from dnsd.control.demand import DemandKeeper
 from dnsd.control.disk import Disk
-from dnsd.control.effective import EffectiveConfig
+from dnsd.control.effective import in_force
 from dnsd.control.failover.engine import FailoverEngine
 from dnsd.control.failover.out import OutMembers
 from dnsd.control.failover.peers import Peers
@@ -82,7 +82,7 @@ class Node:
         self._vector = vector
         kept = Keepsakes(spec.kept_fd, vector)
         self._replaced = Replacements(vector)
-        self._effective = _effective_config(spec, vector, kept)
+        self._effective = in_force(spec, vector.control, kept.config)
         config = self._effective.config
         node = config.server.server_id or socket.gethostname()
         directory = config.server.state_directory
@@ -392,11 +392,3 @@ class Node:
             self._publisher.sweep()
             self._replaced.look()
             await asyncio.sleep(self._spec.config.server.heartbeat)
-
-
-def _effective_config(spec: ControlSpec, vector: StateVector, kept: Keepsakes) -> EffectiveConfig:
-    """Return the configuration: that of an earlier process, if there was one."""
-    cells = vector.control
-    force = EffectiveConfig(spec.config, spec.options, kept.config, cells, master=spec.master)
-    (force.recover if cells[ControlCells.EPOCH] else force.keep)()
-    return force
