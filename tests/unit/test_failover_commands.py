@@ -545,6 +545,7 @@ def test_an_order_after_the_beginning_of_a_plan_takes_its_place(world: World) ->
         await order(engine, "force", forced="down", **WWW, member=A, at=time.time() + 60)
         asyncio.get_running_loop().forward(61)  # type: ignore[attr-defined]
         await order(engine, "force", forced="up", **WWW, member=A)
+        assert b'"starts"' not in (world.directory / statefile.FILE).read_bytes()
         await asyncio.sleep(20)
         assert world.answers(one) == (A, B)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
+from dnsd.build.pipeline import BuildResult
+from dnsd.build.poolmeta import PoolMeta
 from dnsd.control import publish
 from dnsd.control.publish import Publisher
+from dnsd.control.zones.publication import Batch, Publication
 from dnsd.errors import StateError
 from dnsd.image import memory
 from dnsd.image.cells import Range
@@ -17,6 +22,7 @@ from dnsd.image.journal import Drop, JournalReader, JournalWriter, Placed, Put, 
 from dnsd.image.memory import Memory
 from dnsd.image.state import ControlCells, StateVector, WorkerCells
 from dnsd.image.stock import Stock, region_of
+from tests.plane import meta
 
 A, B = b"\x01a\x00", b"\x01b\x00"
 
@@ -269,3 +275,25 @@ def contents(home: Home, name: str) -> bytes:
     region = region_of(name)
     assert region
     return memory_of(home).read(region)
+
+
+def test_a_file_of_orders_is_there_before_the_ledger_knows_of_pools() -> None:
+    """Else a node that dies in between would miss orders that it never had."""
+    done: list[str] = []
+
+    class Recorder:
+        published: ClassVar[dict[bytes, object]] = {}
+        stock = None
+
+        async def expect(self, pools: Sequence[PoolMeta]) -> None:
+            done.append(f"expects {len(pools)}")
+
+        async def declare(self, *_: object) -> None:
+            done.append("declares")
+            raise StateError("enough")
+
+    recorder: Any = Recorder()
+    publication = Publication(recorder, recorder, recorder)
+    result = BuildResult(origin="example.com.", pools=(meta(),))
+    asyncio.run(publication.publish(Batch([result])))
+    assert done == ["expects 1", "declares"]
