@@ -7,6 +7,7 @@ node is running, 4 a node works in part, or has done it in part: a sentence says
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import IO, Any
 
 import click
@@ -45,11 +46,13 @@ COMMANDS = {
     "announce": "Undo a withdrawal.",
     "balance": "Distribute packets for VIPs among backends, as a director.",
     "backend": "Prepare a machine that serves behind a director.",
+    "import": "Take over the configuration of NSD, BIND, Knot or gdnsd.",
     "bird-config": "Write the configuration of a node's BIRD, or of a site's router.",
     "version": "Show the version, the hot path, Python, and libraries.",
 }
 """Commands in the order of ``--help``; each is the object of its name (a hyphen becomes an
-underscore) in the module of its name, or in the one that MODULES says."""
+underscore, and one follows a word of Python's) in the module of its name, or in the one that
+MODULES says."""
 
 MODULES = dict.fromkeys(("drain", "undrain", "withdraw", "announce"), "orders")
 
@@ -88,7 +91,7 @@ class Commands(click.Group):
         """Import the command ``cmd_name``."""
         if cmd_name not in COMMANDS:
             return None
-        name = cmd_name.replace("-", "_")
+        name = cmd_name.replace("-", "_") + "_" * iskeyword(cmd_name)
         module = imported(f"dnsd.cli.{MODULES.get(cmd_name, name)}")
         command = getattr(module, name)
         assert isinstance(command, click.Command)

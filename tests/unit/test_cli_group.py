@@ -17,7 +17,8 @@ COMMANDS = [
     *("serve", "check", "explain", "status", "zones", "stats", "reload", "zone"),
     *("config", "restart", "upgrade", "stop", "log-level"),
     *("failover", "rto", "demand", "horizon", "declare"),
-    *("anycast", "drain", "undrain", "withdraw", "announce", "balance", "backend", "bird-config"),
+    *("anycast", "drain", "undrain", "withdraw", "announce", "balance", "backend"),
+    *("import", "bird-config"),
     "version",
 ]
 

@@ -118,7 +118,8 @@ def _default(
     struct: type[msgspec.Struct], field: msgspec.structs.FieldInfo, kind: ValueKind
 ) -> str:
     """Return the default in Markdown; "required" if there is none."""
-    if special := _DEFAULTS.get((struct, field.name)):
+    special = _DEFAULTS.get((struct, field.name))
+    if special is not None:
         return special
     if field.required:
         return "required"
