@@ -35,7 +35,7 @@ LOST = {
     "server": "write key, source and port into the peer's entry",
     "dnssec-policy": _SIGN,
     "statistics-channels": "[http] listen: a page, and /metrics for Prometheus",
-    "dnstap": "look for dnstap in deploy/CONFIGURATION.md",
+    "dnstap": "dnsd config reference dnstap",
     "response-policy": _RESOLVER,
     "dlz": "write the zones as zone files, or fetch them",
     "dyndb": "write the zones as zone files, or fetch them",

@@ -23,7 +23,7 @@ SECTIONS = {
     "xdp": (True, "dnsd answers through the kernel's sockets"),
     "mod-stats": (False, "dnsd stats, and /metrics"),
     "mod-cookies": (True, "[server] cookie_secret_file"),
-    "mod-dnstap": (True, "look for dnstap in deploy/CONFIGURATION.md"),
+    "mod-dnstap": (True, "dnsd config reference dnstap"),
     "mod-geoip": (True, "dnsd does not answer by place: use anycast, or pools that are sticky"),
     "mod-onlinesign": (True, SIGNED),
     "mod-synthrecord": (True, "write the records with $GENERATE"),

@@ -8,7 +8,7 @@ FETCHED = (
 
 LOST = {
     "verify": "run dnsd check on zone files; a fetched zone is checked before it is served",
-    "dnstap": "look for dnstap in deploy/CONFIGURATION.md",
+    "dnstap": "dnsd config reference dnstap",
     "rrl-whitelist-ratelimit": "list networks in [rate_limit] exempt, or raise per_second",
     "tls-service-key": "put key and certificate into one PEM file: [transfers] tls_listen, "
     "tls_certificate",
