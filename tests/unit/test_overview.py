@@ -12,17 +12,13 @@ from typing import Any
 import pytest
 
 from dnsd.config import Endpoint
-from dnsd.control.web import overview
-from dnsd.control.web.overview import (
-    NodeVerdict,
-    OverviewSource,
-    overview_pages,
-    sparkline,
-    verdict,
-)
+from dnsd.control.web import livepage
+from dnsd.control.web.directorpage import director_pages
+from dnsd.control.web.overview import OverviewSource, overview_pages, streak
 from dnsd.control.web.server import WebServer
 from dnsd.control.web.talk import Page
-from dnsd.control.web.traffic import Traffic
+from dnsd.control.web.traffic import QUERIES, Traffic, sparkline
+from dnsd.control.web.verdict import NodeVerdict, verdict
 from dnsd.image.state import StateVector
 from dnsd.metrics.counters import INDEX
 from dnsd.process import log
@@ -54,6 +50,8 @@ MEMBER = {
     "seen_as": f"down: {EVIL}",
     "since": 0.0,
     "last": {"ok": False, "detail": EVIL, "latency": 0.0123},
+    "failures": 3,
+    "stable": 0,
 }
 POOL = {
     "name": "www.example.com.",
@@ -75,7 +73,14 @@ STATUS = {
     "limited": [{"network": "192.0.2.0/24", "kinds": ["nxdomain"], "withheld": 12345}],
     "zone_states": {"served": 1, "broken": 1},
     "zones": [
-        {"zone": "a.example.", "serial": None, "records": 0, "state": "broken", "error": EVIL}
+        {
+            "zone": "a.example.",
+            "serial": None,
+            "records": 0,
+            "state": "broken",
+            "error": EVIL,
+            "signatures": {"state": "soon", "phrase": f"end in 6 d {EVIL}"},
+        }
     ],
     "workers": [
         {
@@ -106,6 +111,9 @@ def source(**changes: Any) -> OverviewSource:
     return OverviewSource("fra<1", commands, lambda: (), traffic, RecentEvents(), lambda _: held)
 
 
+VOID = ("meta", "link", "polyline", "polygon")
+
+
 class Reader(html.parser.HTMLParser):
     """Sees that each element ends, and remembers the text and the scripts."""
 
@@ -116,12 +124,13 @@ class Reader(html.parser.HTMLParser):
         self.scripts: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert not [name for name, _ in attrs if name in ("src", "href") or name.startswith("on")]
-        if tag not in ("meta", "polyline"):
+        assert not [name for name, _ in attrs if name == "src" or name.startswith("on")]
+        assert all((value or "").startswith("data:") for name, value in attrs if name == "href")
+        if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag != "polyline":
+        if tag not in VOID:
             assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
@@ -151,7 +160,7 @@ def test_whatever_it_shows_is_text(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     page = page_of(made)
     found = read(page.body.decode())
-    assert found.scripts == [overview._SCRIPT]
+    assert found.scripts == [livepage.SCRIPT]
     text = " ".join(" ".join(found.text).split())
     assert text.count(EVIL) >= 8
     for said in (
@@ -170,14 +179,14 @@ def test_whatever_it_shows_is_text(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_node_without_vips_or_pools_has_a_page() -> None:
     page = page_of(source(route=None, limited=[], zones=[]))
     text = " ".join(read(page.body.decode()).text)
-    assert "answers; it has no VIPs to announce" in re.sub(r"\s+;", ";", text)
+    assert "answers it has no VIPs to announce" in re.sub(r"\s+", " ", text)
     assert "Route" not in text
 
 
 @pytest.mark.parametrize(
     ("route", "problems", "said"),
     [
-        (None, (), ("answers", "; it has no VIPs to announce", "good")),
+        (None, (), ("answers", "it has no VIPs to announce", "good")),
         (None, ("no worker answers",), ("cannot answer", "no worker answers", "bad")),
         (ROUTE, ("no worker answers",), ("cannot answer, announced", "no worker answers", "bad")),
         (ROUTE, (), ("announced", "", "good")),
@@ -196,10 +205,7 @@ def test_a_node_without_vips_or_pools_has_a_page() -> None:
 def test_the_first_line_says_whether_it_is_announced_and_why(
     route: Any, problems: tuple[str, ...], said: tuple[str, str, str]
 ) -> None:
-    word, why, style = said
-    found = verdict(route, problems)
-    assert found == NodeVerdict(word, found.why, style)
-    assert found.why.removeprefix(": ").removeprefix(" ") == why
+    assert verdict(route, problems) == NodeVerdict(*said)
 
 
 def test_the_line_fits_the_picture() -> None:
@@ -218,10 +224,76 @@ def test_rates_are_counted_by_the_clock() -> None:
         now[0] += 2.0
         traffic.turn()
     assert traffic.rates == (5.0, 10.0)
+    lines = traffic.lines
+    assert lines[QUERIES][1:3] == (10.0, 10.0)
+    assert (lines["UDP"].now, lines["UDP"].most, lines["TCP"].now) == (0.0, 5.0, 10.0)
+    assert lines["TCP"].points == sparkline((0.0, 10.0))
+
+
+@pytest.mark.parametrize(
+    ("failures", "stable", "said"), [(0, 0, ""), (3, 0, "3 failed"), (3, 2, "2 ok"), (0, 9, "9 ok")]
+)
+def test_the_streak_of_a_member(failures: int, stable: int, said: str) -> None:
+    assert streak({"failures": failures, "stable": stable}) == said
+
+
+DIRECTOR: dict[str, Any] = {
+    "version": "1.2",
+    "pid": 7,
+    "uptime": 61.0,
+    "problems": [EVIL],
+    "services": [
+        {
+            "service": "web",
+            "vips": ["192.0.2.80"],
+            "ports": [443],
+            "state": "announced",
+            "since": 0.0,
+            "why": [EVIL],
+            "min_backends": 1,
+            "slots": 1024,
+            "waiting": 5,
+            "backends": [
+                {
+                    "backend": "b1",
+                    "address": ["198.51.100.1"],
+                    "weight": 1,
+                    "state": "down",
+                    "drained": None,
+                    "slots": 7,
+                    "wanted": 0,
+                    "packets_per_second": 1234.5,
+                    "why": EVIL,
+                }
+            ],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "word", "why"),
+    [("announced", "announced", "1 service"), ("withdrawn", "not announced", "web")],
+)
+def test_a_director_has_a_page(state: str, word: str, why: str) -> None:
+    (service,) = DIRECTOR["services"]
+
+    async def status(_request: Mapping[str, Any]) -> object:
+        return {**DIRECTOR, "services": [{**service, "state": state}]}
+
+    async def get() -> Page:
+        page = await director_pages("lb<1", status, RecentEvents())["/"]({})
+        assert isinstance(page, Page)
+        return page
+
+    text = " ".join(" ".join(read(asyncio.run(get()).body.decode()).text).split())
+    assert text.count(EVIL) == 3
+    for said in ("lb<1", f"{word} {why}", "1,234", "1,024 slots; 5 wait", "198.51.100.1"):
+        assert said in text, said
 
 
 def test_it_is_renewed_until_the_client_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overview, "RENEWED_S", 0.01)
+    monkeypatch.setattr(livepage, "RENEWED_S", 0.01)
 
     async def story(host: str, port: int) -> None:
         reader, writer = await asyncio.open_connection(host, port)
@@ -238,7 +310,7 @@ def test_it_is_renewed_until_the_client_leaves(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_it_is_made_once_for_all_who_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overview, "RENEWED_S", 3600.0)
+    monkeypatch.setattr(livepage, "RENEWED_S", 3600.0)
     made = source()
     asked: list[None] = []
 

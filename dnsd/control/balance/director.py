@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ from dnsd.control.balance.targets import faults
 from dnsd.control.effective import EffectiveConfig
 from dnsd.control.loglevel import LevelKeeper
 from dnsd.control.nothing import may_leave
+from dnsd.control.web.directorpage import director_pages
+from dnsd.control.web.healthpages import health_pages
 from dnsd.control.web.server import WebServer
 from dnsd.control.web.talk import Page
 from dnsd.control.zones.report import ReloadReport
@@ -27,6 +30,7 @@ from dnsd.image.keepsake import Keepsakes
 from dnsd.image.state import ControlCells
 from dnsd.metrics.prometheus import CONTENT_TYPE, text_of
 from dnsd.process import log
+from dnsd.process.recent import RecentEvents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,11 +109,16 @@ class Director:
         async def measured(_arguments: Arguments) -> Page:
             return Page(CONTENT_TYPE, text_of(families(self.engine, self.routes)).encode())
 
-        async def health(_arguments: Arguments) -> Page:
-            found = {"ok": not self.engine.fault, "problems": self._desk.problems()}
-            return Page("application/json", msgspec.json.encode(found) + b"\n")
+        node = self._effective.config.server.server_id or socket.gethostname()
+        return {
+            **director_pages(node, self.command_status, RecentEvents()),
+            "/balance": balance,
+            "/metrics": measured,
+            **health_pages(self._unwell, self._desk.problems),
+        }
 
-        return {"/balance": balance, "/metrics": measured, "/health": health}
+    def _unwell(self) -> list[str]:
+        return [self.engine.fault] if self.engine.fault else []
 
     # -- what the parts ask of each other -------------------------------------------------------
 

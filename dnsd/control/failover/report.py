@@ -170,7 +170,7 @@ def held(engine: FailoverEngine, address: str) -> str:
         case Safety.WAIT:
             return "no end in sight"
         case _:
-            return "unknown: dnsd horizon says why"
+            return f"unknown: {verdict.reasons[0]}"
 
 
 def _peer(peer: Peer, clock: _Clock) -> dict[str, Any]:

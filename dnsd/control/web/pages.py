@@ -18,6 +18,7 @@ import msgspec
 
 from dnsd.control.nothing import no_items
 from dnsd.control.web import metrics
+from dnsd.control.web.healthpages import health_pages
 from dnsd.control.web.talk import Page
 from dnsd.metrics.prometheus import CONTENT_TYPE
 
@@ -45,25 +46,11 @@ def pages(
     ``problems`` says what keeps the node from answering, ``notices`` what operators should know.
     """
 
-    async def health(_arguments: Arguments) -> Page:
-        found = problems()
-        status = HTTPStatus.SERVICE_UNAVAILABLE if found else HTTPStatus.OK
-        return _json({"ok": not found, "problems": found, "notices": notices()}, status)
-
-    async def lives(_arguments: Arguments) -> Page:
-        return _json({"ok": True})
-
     async def measured(_arguments: Arguments) -> Page:
         return Page(CONTENT_TYPE, metrics.text(source).encode())
 
     found = {f"/{name}": _asking(commands[name]) for name in _COMMANDS if name in commands}
-    return {
-        **found,
-        "/metrics": measured,
-        "/livez": lives,
-        "/readyz": health,
-        "/health": health,
-    }
+    return {**found, "/metrics": measured, **health_pages(problems, notices)}
 
 
 def _asking(command: Command) -> Maker:
