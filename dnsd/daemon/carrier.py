@@ -61,12 +61,12 @@ class Carrier:
         self.up = False
 
     def resume(self) -> None:
-        """Take it as it is: another master has followed the orders so far."""
+        """Take over as it is: another master has followed the orders so far."""
         self._order = self._vector.control[self._cells.order]
         self.up = bool(self._vector.master[self._cells.carrier])
 
     def duplicate(self) -> int | None:
-        """Return a descriptor of the interface for another process, None if there is none now."""
+        """Return a descriptor of the interface for another process; None if there is none now."""
         return None if self._interface is None else self._interface.duplicate()
 
     def turn(self) -> bool:

@@ -1,7 +1,7 @@
-"""What an old and a new master tell each other: JSON words, each perhaps with a descriptor.
+"""What an old and a new master tell each other: JSON messages, each with at most one descriptor.
 
-The two may be of different versions, so keys are only ever added here. Nothing waits: what there is
-no room for is sent with the next :meth:`Channel.flush`.
+The two may be of different versions, so keys are only ever added. Nothing here waits: what the
+socket has no room for is sent with the next :meth:`Channel.flush`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VARIABLE = "DNSD_PREDECESSOR"
-"""Where a new master finds the number of the descriptor of its channel."""
+"""The environment variable in which a new master finds the descriptor of its channel."""
 
 
 class Offer(msgspec.Struct, frozen=True, tag="offer", kw_only=True):
-    """Old: this is the node; its descriptors come next.
+    """Old: what this node is; its descriptors follow.
 
-    ``layout`` says how what processes share is laid out. Of the vector's ``seats`` some are
-    ``taken``. ``run`` and ``started`` are those of the spec of control. Of ``check`` the new master
+    ``layout`` says how shared memory is laid out. Of the state vector's ``seats`` some are
+    ``taken``. ``run`` and ``started`` are those in control's spec. With ``check`` the new master
     only says whether it could take over.
     """
 
@@ -43,13 +43,13 @@ class Offer(msgspec.Struct, frozen=True, tag="offer", kw_only=True):
 
 
 class Passed(msgspec.Struct, frozen=True, tag="passed"):
-    """Old: the descriptor that comes along, by ``name``."""
+    """Old: the descriptor sent with this message is the one called ``name``."""
 
     name: str
 
 
 class BoundAt(msgspec.Struct, frozen=True, tag="bound"):
-    """Old: the descriptor that comes along is a worker's socket that listens there."""
+    """Old: the descriptor sent with this message is a worker's socket that listens there."""
 
     address: str
     port: int
@@ -57,15 +57,15 @@ class BoundAt(msgspec.Struct, frozen=True, tag="bound"):
 
 
 class OfferEnds(msgspec.Struct, frozen=True, tag="offer-ends"):
-    """Old: that was all."""
+    """Old: everything has been sent."""
 
 
 class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
-    """New: all that can be tried without taking anything over works."""
+    """New: everything that can be tried without taking anything over works."""
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
-    """New: it cannot be, because; I end."""
+    """New: I cannot take over, for this reason, and I end."""
 
     why: str
 
@@ -75,15 +75,15 @@ class Yours(msgspec.Struct, frozen=True, tag="yours"):
 
 
 class Heir(msgspec.Struct, frozen=True, tag="heir"):
-    """New: one of my workers takes connections at the descriptor that comes along."""
+    """New: one of my workers takes connections by the descriptor sent with this message."""
 
 
 class Serving(msgspec.Struct, frozen=True, tag="serving"):
-    """New: my workers answer; let yours end."""
+    """New: my workers answer; end yours."""
 
 
 class Farewell(msgspec.Struct, frozen=True, tag="farewell"):
-    """Old: they have; I end."""
+    """Old: my workers have ended, and so do I."""
 
 
 Word = Offer | Passed | BoundAt | OfferEnds | Prepared | Refused | Yours | Heir | Serving | Farewell
@@ -92,28 +92,28 @@ _decoder = msgspec.json.Decoder(Word)
 
 
 class Channel:
-    """One end, whose descriptor is ``fd``."""
+    """One end of the channel, with the descriptor ``fd``."""
 
     def __init__(self, fd: int) -> None:
         self._packets = Packets(fd)
         self._unsent: deque[tuple[bytes, int | None]] = deque()
 
     def fileno(self) -> int:
-        """The descriptor that is readable when the other says something, or has gone."""
+        """The descriptor that becomes readable when the other end sends something, or closes."""
         return self._packets.fileno()
 
     @property
     def is_over(self) -> bool:
-        """Whether the other is known to have gone, and has nothing more to say."""
+        """Whether the other end has closed, and everything it sent has been read."""
         return self._packets.is_over
 
     def say(self, word: Word, fd: int | None = None) -> None:
-        """Send ``word``; ``fd`` is closed when it has been sent."""
+        """Send ``word``; ``fd`` is closed once it has been sent."""
         self._unsent.append((msgspec.json.encode(word), fd))
         self.flush()
 
     def flush(self) -> None:
-        """Send what waits, as far as there is room."""
+        """Send what waits, as far as the socket has room."""
         while self._unsent:
             message, fd = self._unsent[0]
             try:
@@ -126,7 +126,7 @@ class Channel:
                 os.close(fd)
 
     def hear(self) -> Iterator[tuple[Word, int]]:
-        """Yield what has come, each with a descriptor, which is -1 if none came along."""
+        """Yield the messages that have come, each with its descriptor (-1: none)."""
         while found := self._packets.receive():
             message, fd = found
             try:
@@ -138,7 +138,7 @@ class Channel:
             yield word, -1 if fd is None else fd
 
     def close(self) -> None:
-        """Leave, and let go of what could not be sent."""
+        """Close this end, and drop what could not be sent."""
         for _, fd in self._unsent:
             if fd is not None:
                 with suppress(OSError):

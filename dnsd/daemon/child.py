@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 
 class Opening(NamedTuple):
-    """What a process gets at its first start in place of ``spec``, and what else it inherits.
+    """What a process gets at its first start in place of ``spec``, and inherits besides.
 
-    It is held (see :func:`dnsd.process.instructions.wait_for_word`). Only it has these descriptors.
+    The process is held (see :func:`dnsd.process.instructions.wait_for_word`). No later start gets
+    this.
     """
 
     spec: bytes
@@ -32,8 +33,8 @@ class Opening(NamedTuple):
 class Child:
     """A process running ``main`` of ``module``; ``spec`` is the line with its instructions.
 
-    It inherits the descriptors ``fds`` and no others. ``reset`` clears what its predecessor has
-    left. While it runs, ``process`` is not None. ``opening`` is for a process that is held.
+    It inherits the descriptors ``fds`` and no others. ``reset`` clears what an earlier process has
+    left. ``process`` is not None while it runs. ``opening`` is for a process that is held.
     """
 
     def __init__(

@@ -40,8 +40,7 @@ SPARE_DEVICES = 3
 """Spare devices for interfaces that cannot be restored at once."""
 
 SILENCE_S = 10.0
-"""For so long backends go unwatched before another director is better: a restart of control takes
-one second."""
+"""Seconds that backends may go unwatched before another director is better: a restart takes one."""
 
 
 def run(path: Path | None) -> int:

@@ -1,8 +1,8 @@
-"""What stays of a master that no service manager watches: its process, for whoever has started it.
+"""What remains of a master that no service manager watches: its process, for whatever started it.
 
-A terminal, a script or a container waits for that process, and sends it signals. It forwards them
-to the master that controls the node (one after the other: each hands the node on to the next), and
-ends with it, with its status. It holds nothing of the node.
+A terminal, a script or a container waits for that process, and sends it signals. The keeper
+forwards them to the master that controls the node (each hands the node on to the next), and ends
+with that master, with the same exit status. It holds nothing of the node.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from dnsd.image.state import StateVector
 from dnsd.process import kernel, spawn
 
 VARIABLE = "DNSD_KEPT"
-"""In the environment of masters that have a keeper."""
+"""The environment variable that marks masters with a keeper."""
 
 _PR_SET_CHILD_SUBREAPER = 36
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _HEARD = (*_PASSED_ON, signal.SIGCHLD)
 CHANGE_S = 5.0
-"""How long the next master may take to say that it controls the node, when the last has ended."""
+"""Seconds that the next master may take to say that it controls the node."""
 
 LOOK_S = 1.0
-"""How often it looks who controls the node."""
+"""Seconds between two looks at who controls the node."""
 
 
 def become(vector: StateVector) -> None:
-    """Stay as the keeper of the master that controls the node of ``vector``; never returns."""
+    """Become the keeper of the master that controls the node of ``vector``; never returns."""
     os.set_inheritable(vector.fd, True)
     # Before the other one can end: what becomes of its children is for this process.
     kernel.prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def _next(vector: StateVector, leader: int) -> int:
-    """Return the master that controls the node now that this one has ended, or this one."""
+    """Return the master that controls the node now that this one has ended; or this one."""
     until = time.monotonic() + CHANGE_S
     while vector.leader == leader and time.monotonic() < until and _has_children():
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Makes the master of a DNS node, with all that it holds: anew, or from what it is given."""
+"""Builds the master of a DNS node with all that it holds: new, or taken over from another."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
 
 class Making:
-    """A node with this ``config`` whose state directory is held by ``locks``.
+    """A node with this ``config``, whose state directory is held by ``locks``.
 
-    ``started`` is when (monotonic, ns). ``before`` is the master that hands it on, if one does.
+    ``started`` is the time of its start (monotonic, ns). ``before`` is the master that hands the
+    node on, if there is one.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Making:
         log.follow(self._shared.vector.log_level)
 
     def master(self, notifier: Notifier, devices: Devices | None) -> NodeMaster:
-        """Return the master; DnsdError if something that it needs cannot be had."""
+        """Return the master; DnsdError if it cannot have something that it needs."""
         config, vector = self._config, self._shared.vector
         route = self._route(devices)
         ways = specs.ways_to_transfers(config, vector.workers, self._given)
@@ -112,7 +113,7 @@ class Making:
     def _socket(
         self, name: str, bind: Callable[[Path], socket.socket | None]
     ) -> socket.socket | None:
-        """Return a socket that goes with the admin socket: what is given, if that is the same."""
+        """Return a socket that goes with the admin socket: the given one, if its name fits."""
         path = self._config.server.admin_socket
         if self._given is None or self._given.offer.admin_socket != str(path):
             return bind(path)
@@ -120,7 +121,7 @@ class Making:
         return bind(path) if fd is None else socket.socket(fileno=fd)
 
     def _entry(self) -> tuple[MasterEntry | None, list[Inheritance | None]]:
-        """Return how the master takes the node over, and what is left to each worker."""
+        """Return how the master takes the node over, and where workers get connections from."""
         if self._before is None or self._given is None:
             return None, [None] * len(self._seats)
         places = (*self._config.server.listen, *self._config.anycast.endpoints)
@@ -134,7 +135,7 @@ class Making:
         return MasterEntry(self._before, prepared, heirs), inheritances
 
     def _route(self, devices: Devices | None) -> CarrierSettings | None:
-        """Make the interface of the VIPs, if there are any; VipError if that cannot be."""
+        """Make the interface of the VIPs, if there are any; VipError if that fails."""
         settings = self._config.anycast
         if not settings.enabled:
             return None

@@ -1,8 +1,8 @@
-"""The master of a DNS node: one that can hand the node on, and take it over from another one.
+"""The master of a DNS node, which can hand the node on, and take it over from another master.
 
-Two masters are there for a moment; each of the node's processes, and the lead, is one's or the
-other's. What the steps are is for :mod:`dnsd.daemon.successor` and :mod:`dnsd.daemon.predecessor`
-to say; this does them.
+For a moment there are two masters; each process of the node, and the lead, belongs to one of them.
+The steps, and when they come, are for :mod:`dnsd.daemon.successor` and
+:mod:`dnsd.daemon.predecessor` to decide; this module carries them out.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _SOA_IN = Struct(">2H").pack(6, 1)
 
 
 class Holdings(NamedTuple):
-    """What a master holds and passes on; ``run`` and ``started`` are those of the spec of control.
+    """What a master holds and passes on; ``run`` and ``started`` are those in control's spec.
 
-    ``reins`` are its ends of the ways to its workers, by seat.
+    ``reins`` are its ends of the sockets to its workers, by seat.
     """
 
     shared: Shared
@@ -62,10 +62,10 @@ class Holdings(NamedTuple):
 
 
 class MasterEntry(NamedTuple):
-    """How this master has come: from a ``predecessor``.
+    """How this master took the node over: from its ``predecessor``.
 
-    By ``prepared`` processes that are held say that they are; ``heirs`` are where the workers get
-    connections.
+    Held processes report by ``prepared`` that they are ready; ``heirs`` are the sockets by which
+    workers get connections.
     """
 
     predecessor: Predecessor
@@ -74,7 +74,7 @@ class MasterEntry(NamedTuple):
 
 
 class NodeMaster(Master):
-    """Runs a node that it has begun, or that it takes over by its ``entry``."""
+    """Runs a node that it has started, or that it takes over as ``entry`` says."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class NodeMaster(Master):
             self._take_lead()
 
     def run(self) -> int:
-        """Serve until told to stop, or until another master does; return the exit status."""
+        """Serve until told to stop, or until another master serves; return the exit status."""
         status = super().run()
         if self._handed:
             stderr.flush()
@@ -114,7 +114,7 @@ class NodeMaster(Master):
         return status
 
     def _pass_signals_on(self) -> None:
-        """Send the other master what has come since this one looked for signals."""
+        """Send the other master the signals that have come since this one last looked."""
         # From now on they wait; if this process stays, its keeper takes them.
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         self._postponed += self._wait(0)
@@ -154,7 +154,7 @@ class NodeMaster(Master):
         super()._on_signal(number)
 
     def _give_up(self, why: str) -> None:
-        """Have the other master end this one; if that has just ended itself, go on."""
+        """Have the other master killed; if this one's part has just ended, go on instead."""
         assert self._entry
         self._refused = True
         self._entry.predecessor.refuse(why)
@@ -204,7 +204,7 @@ class NodeMaster(Master):
             self._vector.worker(seat)[WorkerCells.DUTY] = duty
 
     def _free(self, seats: list[int]) -> None:
-        """Make seats free whose workers' master has gone."""
+        """Free the seats of workers whose master has gone."""
         pids = [int(self._vector.worker(one)[WorkerCells.PID]) for one in seats]
         family.see_off([pid for pid in pids if pid], GONE_S)
         for one in seats:
@@ -214,7 +214,7 @@ class NodeMaster(Master):
     # -- as the old one ----------------------------------------------------------------------------
 
     def _begin(self, command: str) -> str:
-        """Begin what a client asks for; return why that cannot be."""
+        """Begin what a client asks for; return why that is impossible, empty if it has begun."""
         if self._successor:
             return f"dnsd is being handed on to pid {self._successor.pid} already"
         if self._leave_until:

@@ -52,11 +52,11 @@ class Notifier:
         return bool(self._address)
 
     def hand_over(self, pid: int) -> None:
-        """The process ``pid`` goes on in place of this one."""
+        """Tell the manager that the process ``pid`` goes on in place of this one."""
         self._send(f"MAINPID={pid}")
 
     def handed_on(self) -> dict[str, str]:
-        """Return what of the environment leads another process to the manager."""
+        """Return the part of the environment by which another process finds the manager."""
         return dict(self._environ)
 
     def alive(self) -> None:

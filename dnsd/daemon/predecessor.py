@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from dnsd.daemon.channel import Offer
 
 OFFER_S = 30.0
-"""How long an old master may take to say what it offers: its workers may be busy."""
+"""Seconds that an old master may take to send its offer: its workers may be busy."""
 
 
 class Given:
-    """What the old master has given, with its ``offer``: descriptors by name, and sockets."""
+    """What the old master has given with its ``offer``: descriptors by name, and sockets."""
 
     def __init__(self, offer: Offer) -> None:
         self.offer = offer
@@ -32,7 +32,7 @@ class Given:
         self.sockets: list[PassedSocket] = []
 
     def take(self, name: str) -> int | None:
-        """Return the descriptor called ``name``, None if none was given; it is the caller's."""
+        """Return the descriptor called ``name``, None if it was not given; the caller owns it."""
         return self.fds.pop(name, None)
 
     def need(self, name: str) -> int:
@@ -43,7 +43,7 @@ class Given:
         return fd
 
     def seats(self, count: int) -> list[int]:
-        """Return so many seats for workers that nobody has; StateError if there are too few."""
+        """Return so many free seats for workers; StateError if there are too few."""
         free = [one for one in range(self.offer.seats) if one not in self.offer.taken]
         if len(free) < count:
             raise StateError(
@@ -53,9 +53,9 @@ class Given:
         return free[:count]
 
     def shares(self, count: int, places: Collection[Endpoint]) -> list[list[PassedSocket]]:
-        """Return the sockets for each of so many workers: all are read, by one worker each.
+        """Return the sockets for each of so many workers: one of them reads each socket.
 
-        Those that are at none of ``places`` are let go: queries there are not wanted any more.
+        Sockets at none of ``places`` are closed: queries there are no longer wanted.
         """
         wanted = {(place.address, place.port) for place in places}
         shares: list[list[PassedSocket]] = [[] for _ in range(count)]
@@ -74,28 +74,28 @@ class Given:
         return any((one.address, one.port) == (place.address, place.port) for one in self.sockets)
 
     def check(self, config: Config) -> None:
-        """Raise StateError if a node with this configuration cannot go on with it."""
+        """Raise StateError if a node with this configuration cannot take over."""
         restart = "restart the service instead (systemctl restart dnsd), which drains first"
         if self.offer.layout != layout_of_shared():
             raise StateError(
-                "this version lays out in another way what processes share, so it cannot answer "
+                "this version lays out shared memory in another way, so it cannot answer "
                 f"beside the running one: {restart}"
             )
         if self.offer.directory != str(config.server.state_directory):
-            raise StateError(f"[server] state_directory is another one: {restart}")
+            raise StateError(f"[server] state_directory has changed: {restart}")
         interface = config.anycast.interface if config.anycast.enabled else ""
         if self.offer.interface and interface and self.offer.interface != interface:
-            raise StateError(f"[anycast] interface is another one: {restart}")
+            raise StateError(f"[anycast] interface has changed: {restart}")
 
     def close(self) -> None:
-        """Let go of what nobody has taken."""
+        """Close what no caller has taken."""
         for fd in self.fds.values():
             os.close(fd)
         self.fds.clear()
 
 
 class EntryPhase(Enum):
-    """How far it has come."""
+    """How far the take-over has come."""
 
     REHEARSAL = auto()
     PREPARED = auto()
@@ -105,16 +105,16 @@ class EntryPhase(Enum):
 
 
 class Taker(Protocol):
-    """The new master, as far as it takes over."""
+    """The new master, as far as it takes the node over."""
 
     def is_prepared(self) -> bool:
-        """Return whether everything holds, ready to begin."""
+        """Return whether every process is ready to begin."""
 
     def lead(self) -> None:
         """Have control and transfers begin."""
 
     def begin(self) -> bool:
-        """Have the workers answer as soon as control lives; return whether all do."""
+        """Have the workers answer once control runs; return whether all of them do."""
 
     def begin_at_once(self) -> None:
         """Have the workers answer now."""
@@ -123,11 +123,11 @@ class Taker(Protocol):
         """Return the descriptors to which the old workers are to give their connections."""
 
     def go_on_alone(self, gone: tuple[int, ...], /) -> None:
-        """Go on as the only master; those seats are free when their workers have ended."""
+        """Go on as the only master; those seats are free once their workers have ended."""
 
 
 class Predecessor:
-    """The old master, at the other end of ``way``; it has ``given`` what is needed."""
+    """The old master, at the other end of ``way``; ``given`` is what it has passed on."""
 
     def __init__(self, way: Channel, given: Given) -> None:
         self.phase = EntryPhase.REHEARSAL
@@ -136,16 +136,16 @@ class Predecessor:
         self._over = False
 
     def fileno(self) -> int:
-        """The descriptor that is readable when it says something, or has gone."""
+        """The descriptor that becomes readable when the old master sends something, or has gone."""
         return self._way.fileno()
 
     @property
     def has_lead(self) -> bool:
-        """Whether it is the old master that controls the node."""
+        """Whether the old master still controls the node."""
         return self.phase in (EntryPhase.REHEARSAL, EntryPhase.PREPARED)
 
     def refuse(self, why: str) -> None:
-        """Tell it that it cannot be."""
+        """Tell the old master that this one cannot take over, and why."""
         self._way.say(channel.Refused(why))
 
     def turn(self, taker: Taker) -> None:
@@ -174,7 +174,7 @@ class Predecessor:
         taker.lead()
 
     def _alone(self, taker: Taker) -> None:
-        """Go on without it: it has said farewell, or it has died, however far it had come."""
+        """Go on without the old master: it has said farewell, or has died, at any step."""
         if self.phase is not EntryPhase.SERVING:
             taker.begin_at_once()
         if self.has_lead:
@@ -185,9 +185,9 @@ class Predecessor:
 
 
 def meet(environ: MutableMapping[str, str]) -> Predecessor | None:
-    """Return the master that has started this one to hand the node on to it; None: nobody has.
+    """Return the master that has started this one to hand the node on; None if none has.
 
-    StateError if it ends, or says nothing.
+    StateError if that master ends, or sends nothing.
     """
     number = environ.pop(channel.VARIABLE, "")
     if not number.isdigit():
@@ -209,4 +209,4 @@ def meet(environ: MutableMapping[str, str]) -> Predecessor | None:
                     return Predecessor(way, given)
         if way.is_over:
             break
-    raise StateError("the dnsd that was to hand on its node does not say what there is")
+    raise StateError("the running dnsd does not say what it hands on")

@@ -32,7 +32,8 @@ def worker_count(config: Config) -> int:
 class Shared(NamedTuple):
     """What processes share: the state vector, and descriptors of memory.
 
-    Of the ``journal``, of ``images``, and of what control has ``kept`` for its successor.
+    The memory is that of the ``journal``, of ``images``, and of what control has ``kept`` for its
+    successor.
     """
 
     vector: StateVector
@@ -42,7 +43,7 @@ class Shared(NamedTuple):
 
     @classmethod
     def create(cls, workers: int) -> Shared:
-        """Make all of it for so many ``workers``; StateError if the system refuses."""
+        """Create all of it for so many ``workers``; StateError if the system refuses."""
         try:
             # As many seats more as the next master may want workers.
             vector = StateVector.create(workers, max(workers, len(os.sched_getaffinity(0))))
@@ -116,7 +117,7 @@ class WaysToTransfers:
 
 
 def pairs_between(count: int) -> list[tuple[socket.socket, socket.socket]]:
-    """Make so many pairs of sockets between processes; StateError if the system refuses."""
+    """Create so many pairs of sockets between processes; StateError if the system refuses."""
     try:
         return [packets.pair() for _ in range(count)]
     except OSError as error:
@@ -130,9 +131,9 @@ def pairs_between(count: int) -> list[tuple[socket.socket, socket.socket]]:
 def ways_to_transfers(
     config: Config, workers: int, given: Given | None = None
 ) -> WaysToTransfers | None:
-    """Return the ways to the transfer process, None if there is nothing for it to do.
+    """Return the sockets to the transfer process, None if there is nothing for it to do.
 
-    Those that another master has ``given`` go on. ConfigError if secrets can't be read.
+    Those that another master has ``given`` are used again. ConfigError if secrets cannot be read.
     """
     if not has_transfers(config):
         return None

@@ -1,8 +1,8 @@
-"""What commands ask of the master itself: a socket in the abstract namespace, beside control's.
+"""Commands to the master itself, by a socket in the abstract namespace, beside control's.
 
 It needs no disk, and control may end while it is used. A request is one line of JSON, {"command":
-"restart"} or {"command": "check"}; the answer comes when it is known: {"ok": true} or {"ok": false,
-"error": "a sentence"}. The master never waits for a client.
+"restart"} or {"command": "check"}; the response comes once the result is known: {"ok": true} or
+{"ok": false, "error": "a sentence"}. The master never waits for a client.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_OCTETS = 1024
-"""Of a request."""
+"""Octets of a request, at most."""
 MOST_CLIENTS = 8
-"""Who wait at once; others are closed."""
+"""Clients that may wait at the same time; others are closed."""
 
 COMMANDS = ("restart", "check")
 
 
 def bind_steering(path: Path) -> socket.socket | None:
-    """Return the socket, listening; None if another process has its name."""
+    """Return the listening socket; None if another process has its name."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.bind(steering_name(path))
@@ -41,9 +41,10 @@ def bind_steering(path: Path) -> socket.socket | None:
 
 
 class Steering:
-    """Takes requests at the listening ``sock``; ``begin`` is told which command was given.
+    """Takes requests at the listening ``sock``; ``begin`` is called with the command.
 
-    It returns why that cannot be, empty if it has begun: then :meth:`tell` says how it went.
+    It returns why the command cannot begin; empty if it has begun: then :meth:`tell` reports the
+    result.
     """
 
     def __init__(self, sock: socket.socket, begin: Callable[[str], str]) -> None:
@@ -88,7 +89,7 @@ class Steering:
             self._served = client
 
     def tell(self, why: str) -> None:
-        """Answer the client that waits; ``why`` it has failed, empty if it has not."""
+        """Answer the waiting client; ``why`` says what failed, empty if nothing did."""
         if self._served is not None:
             _answer(self._served, why)
             self._served = None

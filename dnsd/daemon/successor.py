@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from dnsd.process.packets import Packets
 
 PASS_S = 5.0
-"""How long workers may take to pass their sockets on."""
+"""Seconds that workers may take to pass their sockets on."""
 REHEARSE_S = 300.0
-"""How long a new master may take to prepare: it maps as many images as there are."""
+"""Seconds that a new master may take to prepare: it maps all images."""
 SERVE_S = 30.0
-"""How long its control and its workers may take to begin; they are prepared."""
+"""Seconds that its control and its workers, which are prepared, may take to begin."""
 END_S = 5.0
-"""How long what is to end here may take before it is killed."""
+"""Seconds after which a process that is to end here is killed."""
 GONE_S = 2.0
-"""How long processes whose master is gone may take to end: they do so at once, if they can."""
+"""Seconds that processes may take to end when their master has gone."""
 
 
 class HandoverStep(Enum):
-    """How far it has come."""
+    """How far the hand-over has come."""
 
     PASSING = auto()
     REHEARSAL = auto()
@@ -66,16 +66,16 @@ _LIMITS = {
 
 
 class Giver(Protocol):
-    """The old master, as far as it is handed on."""
+    """The old master, as far as it hands the node on."""
 
     def offer(self, check: bool, /) -> Offer:
-        """Return what the node is."""
+        """Return the offer: what the node is."""
 
     def estate(self) -> Iterable[tuple[str, int]]:
         """Yield duplicates of the descriptors that are passed on, by name."""
 
     def lend(self, force: bool, /) -> bool:
-        """Have control and transfers end, by force if need be; return whether they have."""
+        """Have control and transfers end, if need be by ``force``; return whether they have."""
 
     def give_lead(self, pid: int, /) -> None:
         """Note, for good, that the process ``pid`` controls the node now."""
@@ -84,17 +84,17 @@ class Giver(Protocol):
         """Have the workers leave their connections to ``heirs``, and end."""
 
     def retired(self, force: bool, /) -> bool:
-        """Return whether they have ended, which they must ``force``d."""
+        """Return whether the workers have ended; with ``force`` kill those that have not."""
 
     def take_back(self) -> None:
-        """Go on as if nothing had been."""
+        """Go on as if nothing had happened."""
 
 
 class Successor:
-    """A new master that ``giver`` hands the node to; of ``check`` it only tries.
+    """A new master, to which ``giver`` hands the node on; with ``check`` it only tries.
 
-    ``ways`` are the reins of the workers. ``done`` is told how it went: a sentence, or nothing.
-    With ``environ`` the new process finds the service manager.
+    ``ways`` are the sockets to the workers. ``done`` is called with why it failed; empty if it did
+    not. With ``environ`` the new process finds the service manager.
     """
 
     def __init__(
@@ -212,7 +212,7 @@ class Successor:
         self._until = time.monotonic() + _LIMITS[step]
 
     def fail(self, why: str) -> None:
-        """End the new master, and take back what it has; ``why`` is empty if that is as wanted."""
+        """End the new master, and take everything back; ``why`` is empty if that was intended."""
         if self.step not in _LIMITS:
             return
         self.step = HandoverStep.FAILED
@@ -226,11 +226,11 @@ class Successor:
         self._done(why)
 
     def farewell(self) -> None:
-        """Tell the new master that all is its own."""
+        """Tell the new master that it is alone now."""
         self._channel.say(channel.Farewell())
 
     def close(self) -> None:
-        """Let go of what this side has."""
+        """Close this side of the channel."""
         self._channel.close()
         for fd in self._heirs:
             os.close(fd)

@@ -1,6 +1,6 @@
-"""What a master and its workers tell each other when the node is handed on: msgpack.
+"""What a master and its workers tell each other when the node is handed on, in msgpack.
 
-The two are always of one version: a master of another one brings its own workers.
+Both are always of the same version: another version's master starts its own workers.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ import msgspec
 
 
 class SendSockets(msgspec.Struct, frozen=True, tag=0, array_like=True):
-    """Master: send all sockets that you listen at."""
+    """Master: send all sockets on which you listen."""
 
 
 class TakeHeir(msgspec.Struct, frozen=True, tag=1, array_like=True):
-    """Master: end, and give your TCP connections to whom the descriptor leads that comes."""
+    """Master: end, and give your TCP connections to the worker behind this descriptor."""
 
 
 class AskYourself(msgspec.Struct, frozen=True, tag=2, array_like=True):
-    """Master: tell what you answer to this packet."""
+    """Master: say how you answer this packet."""
 
     packet: bytes
 
 
 class ListeningSocket(msgspec.Struct, frozen=True, tag=3, array_like=True):
-    """Worker: the descriptor that comes along listens there."""
+    """Worker: the descriptor sent with this message listens there."""
 
     address: str
     port: int
@@ -31,11 +31,11 @@ class ListeningSocket(msgspec.Struct, frozen=True, tag=3, array_like=True):
 
 
 class AllSockets(msgspec.Struct, frozen=True, tag=4, array_like=True):
-    """Worker: these were all."""
+    """Worker: all sockets have been sent."""
 
 
 class OwnAnswer(msgspec.Struct, frozen=True, tag=5, array_like=True):
-    """Worker: that is what I answer; empty if nothing."""
+    """Worker: this is my answer; empty if there is none."""
 
     packet: bytes
 
@@ -49,15 +49,15 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def encode(one: ToReined | FromReined) -> bytes:
-    """Return the message that says ``one``."""
+    """Return ``one`` encoded."""
     return _encoder.encode(one)
 
 
 def to_worker(message: bytes) -> ToReined:
-    """Return what a master says; msgspec.DecodeError if it is nothing that one says."""
+    """Return a message of the master; msgspec.DecodeError if it is none."""
     return _to_worker.decode(message)
 
 
 def from_worker(message: bytes) -> FromReined:
-    """Return what a worker says; msgspec.DecodeError if it is nothing that one says."""
+    """Return a message of a worker; msgspec.DecodeError if it is none."""
     return _from_worker.decode(message)

@@ -1,7 +1,7 @@
-"""A worker's part in handing the node on: its sockets, its heir, and what it is left itself.
+"""A worker's part in handing the node on: it passes on its sockets, and gives or takes connections.
 
-Sockets and connections are passed on, never closed and made anew: so nothing that waits in one is
-lost. Nothing here waits; what there is no room for is tried again.
+Sockets and connections are passed on, never closed and made again, so nothing that waits in one of
+them is lost. Nothing here waits: what there is no room for is tried again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dnsd.serve.tcp import TcpServer
 
 AGAIN_S = 0.005
-"""Until what had no room is sent again."""
+"""Seconds until what had no room is sent again."""
 CONNECTIONS = 16
 """Connections that are taken over in one turn of the loop."""
 
@@ -35,10 +35,10 @@ _OWN = Client(Transport.TCP, "127.0.0.1")
 
 
 class Reins:
-    """The way to the master by ``packets``: it is told where the worker listens (``sockets``).
+    """The worker's end of its socket to the master, ``packets``; it listens on ``sockets``.
 
-    ``later`` runs a function after so many seconds. ``heir`` is where TCP connections go when the
-    worker ends; None: they are closed.
+    ``later`` runs a function after so many seconds. ``heir`` takes the worker's TCP connections
+    when it ends; None: they are closed.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class Reins:
         self._unsent: deque[tuple[FromReined, int | None]] = deque()
 
     def fileno(self) -> int:
-        """The descriptor that is readable when the master says something."""
+        """The descriptor that becomes readable when the master sends something."""
         return self._packets.fileno()
 
     def on_readable(self) -> None:
-        """Do what the master says."""
+        """Carry out the master's messages."""
         while found := self._packets.receive():
             message, fd = found
             self._obey(reins.to_worker(message), fd)
@@ -91,8 +91,8 @@ class Reins:
 def bequeath(tcp: TcpServer, heir: Packets, clock: Callable[[], float]) -> Iterator[None]:
     """Have ``tcp`` accept nothing more, and give its connections to another worker by ``heir``.
 
-    Those that it cannot have are finished here. It goes step by step: the caller looks at the clock
-    in between.
+    Connections that it cannot take are finished here. It goes step by step: the caller looks at the
+    clock in between.
     """
     tcp.leave_listeners()
     for connection in tcp.connections:
@@ -109,18 +109,18 @@ def bequeath(tcp: TcpServer, heir: Packets, clock: Callable[[], float]) -> Itera
 
 
 class Bequest:
-    """What comes from workers that end, by the descriptor ``fd``: their connections, to ``tcp``."""
+    """Takes over, for ``tcp``, connections of workers that end; they come by ``fd``."""
 
     def __init__(self, fd: int, tcp: TcpServer) -> None:
         self._packets = Packets(fd)
         self._tcp = tcp
 
     def fileno(self) -> int:
-        """The descriptor that is readable when something comes."""
+        """The descriptor that becomes readable when a connection comes."""
         return self._packets.fileno()
 
     def on_readable(self) -> bool:
-        """Take over some connections; return False when no more can come."""
+        """Take over some connections; return False if no more can come."""
         for _ in range(CONNECTIONS):
             found = self._packets.receive()
             if found is None:

@@ -90,17 +90,17 @@ def test_an_empty_catalog_is_one() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "no property version"),  # §4.3.1, all three
+        ("", "no version property"),  # §4.3.1, all three
         ('version TXT "1"\n', "the version '1'"),
-        ('version TXT "2"\nversion TXT "3"\n', "2 properties version"),
-        ("version A 192.0.2.2\n", "no property version"),
+        ('version TXT "2"\nversion TXT "3"\n', "2 version properties"),
+        ("version A 192.0.2.2\n", "no version property"),
         # §4.2: the only record in the RRset; no member twice
         (VERSION + "one.zones PTR a.\none.zones PTR b.\n", "the node one names 2 zones (a., b.)"),
         (VERSION + "one.zones PTR a.\ntwo.zones PTR A.\n", "a. is a member twice, at one and at"),
         # §4.4.1: a single PTR
         (
             VERSION + "one.zones PTR a.\ncoo.one.zones PTR b.\ncoo.one.zones PTR c.\n",
-            "the property coo of a. has 2",
+            "the coo property of a. names 2",
         ),
     ],
 )

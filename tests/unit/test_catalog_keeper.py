@@ -214,7 +214,7 @@ def test_a_broken_catalog_changes_nothing_and_is_said(
     assert site.turn() == set()
     assert site.members() == {"b."}
     (problem,) = site.reloader.catalogs.problems
-    assert problem.startswith(f"the catalog {ORIGIN} is not obeyed: it has no property version")
+    assert problem.startswith(f"the catalog {ORIGIN} is not obeyed: it has no version property")
     assert site.take(3, "b.=one c.=two") == {"c."}
     assert site.reloader.catalogs.problems == []
 
@@ -241,7 +241,7 @@ def test_most_of_a_catalog_does_not_go_at_once(site: CatalogSite) -> None:
     assert site.take(2, "d.=three") == set()
     assert site.members() == {"b.", "c.", "d."}
     (problem,) = site.reloader.catalogs.problems
-    assert "would have 2 of its 3 zones go or begin anew (b., c.)" in problem
+    assert "would have 2 of its 3 zones removed or reset (b., c.)" in problem
     assert f"dnsd reload --force {ORIGIN}" in problem
     site.restart()  # what is held is held over a restart
     site.run(DIRECTORY, EVERYTHING)

@@ -1,6 +1,7 @@
-"""The zones that catalogs have brought, as they are in force, and what holds for them.
+"""The zones that catalogs have brought, as they are in force, and the settings that apply to them.
 
-Read by all who ask which zones there are; changed by :mod:`dnsd.control.catalogs.consuming` alone.
+Everything that asks which zones exist reads this; only :mod:`dnsd.control.catalogs.consuming`
+changes it.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ _EMPTY = CatalogBook()
 
 
 class BroughtZones:
-    """``zones`` by name; ``leaving`` are those that are to go, and may be served still.
+    """``zones`` by name; ``leaving`` are those to be removed, which may still be served.
 
-    ``number`` grows with each change of them. Threads read ``zones``: it is replaced, not changed.
+    ``number`` grows with each change. Threads read ``zones``: it is replaced, never changed.
     """
 
     def __init__(self, config: Config, books: Books) -> None:
@@ -31,20 +32,20 @@ class BroughtZones:
         self.zones = catalogbook.members(config, books)
         self.leaving: set[str] = set()
         self.configured: Container[str] = ()
-        """Zones that the configuration has: what catalogs say of them is not in force."""
+        """Zones of the configuration: what catalogs say of them has no effect."""
         self.number = 0
         self._anew: dict[str, MemberZone] = {}
         self._known = config
-        """The configuration, with catalogs and templates that it has no more and zones have."""
+        """The configuration, and what it no longer has of catalogs and templates in use."""
         self._terms = TransferTerms(config)
 
     @property
     def catalogs(self) -> dict[str, CatalogConfig]:
-        """The catalogs that bring zones, by name; also what is not configured any more."""
+        """The catalogs that bring zones, by name; also those that are no longer configured."""
         return {one.name: one for one in self._known.catalog if not one.produce}
 
     def configure(self, config: Config) -> set[str]:
-        """Take in another configuration; return the zones for which that is a change."""
+        """Take in another configuration; return the zones that this changes."""
         names = {one.name for one in config.catalog}
         templates = {one.name for one in config.template}
         lost = [
@@ -65,7 +66,7 @@ class BroughtZones:
         return self._note({one for one in changed if before.get(one) != self.zones.get(one)})
 
     def take(self, books: Books) -> set[str]:
-        """Have ``books`` be in force; return the zones for which that is a change."""
+        """Put ``books`` into force; return the zones that this changes."""
         before, self.books = self.books, books
         changed: set[str] = set()
         for catalog in before.keys() | books.keys():
@@ -89,7 +90,7 @@ class BroughtZones:
         return self._note(changed)
 
     def begin_anew(self, zones: Iterable[str]) -> set[str]:
-        """Have ``zones`` go, until they :meth:`come_back`; return those there are."""
+        """Reset ``zones``: they are gone until they :meth:`come_back`. Return those that exist."""
         found = {zone: self.zones[zone] for zone in zones if zone in self.zones}
         if not found:
             return set()
@@ -98,7 +99,7 @@ class BroughtZones:
         return self._note(set(found))
 
     def come_back(self, served: Container[str]) -> set[str]:
-        """Have those that were to begin anew, and are ``served`` no more, be there again."""
+        """Bring back zones that are being reset, and are no longer ``served``."""
         self.leaving = {zone for zone in self.leaving if zone in served}
         found = {zone: one for zone, one in self._anew.items() if zone not in served}
         if not found:
@@ -113,17 +114,17 @@ class BroughtZones:
         return changed
 
     def member(self, origin: str) -> MemberZone | None:
-        """Return what a catalog says of a zone, None if none does, or the configuration has it."""
+        """Return what a catalog says of a zone; None if none does, or the zone is configured."""
         return None if origin in self.configured else self.zones.get(origin)
 
     def kept(self, origin: str) -> str:
-        """Return the name of the record file of a zone, if it has one of its own."""
+        """Return the name of a zone's record file, if it has one of its own."""
         member = self.member(origin)
         is_fetched = member is not None and bool(self.transfers_of(origin).primaries)
         return member.file.name if member is not None and is_fetched else ""
 
     def transfers_of(self, origin: str) -> ZoneTransfers:
-        """Return what holds for the transfers of the zone ``origin``, whatever it comes from."""
+        """Return the transfer settings of the zone ``origin``, wherever it comes from."""
         member = self.member(origin)
         if member is None and origin not in self.configured:
             member = self._anew.get(origin)

@@ -1,7 +1,7 @@
-"""Keeps the zones that there are as catalogs say: reads them when they change, and has it done.
+"""Keeps the node's zones as catalogs say: reads catalogs when they change, and applies them.
 
-What is decided is on disk before it is in force. A zone that is to begin anew goes first, with all
-that is known of it; it comes back when it is served no more.
+Decisions are on disk before they are in force. A zone that is reset is removed first, with
+everything that is known of it; it comes back once it is no longer served.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from dnsd.control.zones.table import ZoneRow
 
 LOOK_S = 0.1
-"""Seconds between two looks whether a catalog has changed: there are few of them."""
+"""Seconds between two looks whether catalogs have changed: there are few of them."""
 AGAIN_S = 5.0
-"""Seconds after which what the disk has refused is tried again."""
+"""Seconds until a refused write is tried again."""
 
 _EMPTY = CatalogBook()
 
 
 @dataclass(slots=True)
 class ConsumedCatalog:
-    """What is known of one catalog: what was looked at last, and why it is not obeyed.
+    """The state of one catalog: the version that was looked at last, and why it is not obeyed.
 
-    ``clashes`` are members that are not taken up, with whose they are.
+    ``clashes`` are members that are not taken up, with the catalogs that have them.
     """
 
     guard: GoneZones
@@ -53,7 +53,7 @@ class ConsumedCatalog:
 
 
 class CatalogKeeper:
-    """Consumes the catalogs of the configuration; ``brought`` is what has come of it."""
+    """Consumes the catalogs of the configuration; ``brought`` is the result."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -70,10 +70,10 @@ class CatalogKeeper:
         configured: Callable[[], Container[str]],
         ask: Callable[[Set[str]], Awaitable[object]],
     ) -> None:
-        """Have done what catalogs say, for ever.
+        """Apply catalogs, for ever.
 
-        ``rows`` are all zones by origin, ``configured`` those that no catalog brings; ``ask`` has
-        zones looked at that are others than before.
+        ``rows`` are all zones by origin, ``configured`` those that no catalog brings; ``ask`` is
+        called with zones that have changed.
         """
         while True:
             if due := await self.turn(rows, configured()):
@@ -81,7 +81,7 @@ class CatalogKeeper:
             await asyncio.sleep(LOOK_S)
 
     async def turn(self, rows: Mapping[str, ZoneRow], configured: Container[str]) -> set[str]:
-        """Look at the catalogs once; return the zones that are others than before."""
+        """Look at the catalogs once; return the zones that have changed."""
         due: set[str] = set()
         async with self._turn:
             if not self._has_begun:
@@ -96,7 +96,7 @@ class CatalogKeeper:
     async def _look(
         self, name: str, catalog: CatalogConfig, row: ZoneRow | None, configured: Container[str]
     ) -> set[str]:
-        """Return the zones that are others than before, because the catalog has changed."""
+        """Return the zones that have changed because the catalog has."""
         known = self._known(name)
         if row is None or row.served is None or time.monotonic() < known.again_at:
             return set()
@@ -121,7 +121,7 @@ class CatalogKeeper:
     async def _take(
         self, name: str, catalog: CatalogConfig, found: CatalogContent, configured: Container[str]
     ) -> set[str]:
-        """Have the catalog be as it was ``found``; return the zones that are others than before."""
+        """Apply the catalog as it was ``found``; return the zones that have changed."""
         known, books = self._known(name), self.brought.books
         book = books.get(name, _EMPTY)
         updated = found.members.keys() if found.serial != book.serial else frozenset()
@@ -148,13 +148,13 @@ class CatalogKeeper:
         return changed
 
     def _look_again(self, but: str) -> None:
-        """Have other catalogs looked at: zones that they have, too, may be nobody's now."""
+        """Have other catalogs looked at again: zones that they list, too, may be free now."""
         for name, known in self._catalogs.items():
             if name != but and known.clashes:
                 known.looked_at = "", 0
 
     async def _keep(self, name: str, known: ConsumedCatalog, books: Books) -> bool:
-        """Have ``books`` on disk; False: it refuses, and nothing may be done yet."""
+        """Write ``books`` to disk; False: the disk refuses, and nothing may be done yet."""
         try:
             await asyncio.to_thread(_write, self._path, books)
         except OSError as error:
@@ -179,10 +179,9 @@ class CatalogKeeper:
     # -- what operators say ---------------------------------------------------------------------
 
     async def obey(self, config: Config, meant: Set[str] | None) -> set[str]:
-        """Go by ``config``; what is held back of the zones ``meant`` (None: of all) is meant.
+        """Apply ``config``; what is held back of the zones ``meant`` (None: of all) is intended.
 
-        The name of a catalog stands for all of its zones. Return the zones that are others than
-        before.
+        The name of a catalog stands for all of its zones. Return the zones that have changed.
         """
         async with self._turn:
             changed: set[str] = set()
@@ -215,7 +214,7 @@ class CatalogKeeper:
 
     @property
     def problems(self) -> list[str]:
-        """What is not as catalogs want it, as sentences."""
+        """How the node differs from what catalogs want, as sentences."""
         found = [
             told.broken(name, known.fault) for name, known in self._catalogs.items() if known.fault
         ]
@@ -225,7 +224,7 @@ class CatalogKeeper:
         return found
 
     def row(self, zone: str) -> dict[str, Any]:
-        """Return what there is to tell of a zone: where it comes from, or what it brings."""
+        """Return the facts about a zone: the catalog that brings it, or what it brings itself."""
         if (member := self.brought.member(zone)) is not None:
             return {"catalog": member.catalog, "template": member.template}
         if zone not in self.brought.catalogs:
@@ -240,7 +239,7 @@ class CatalogKeeper:
 
 
 def _read(path: Path) -> tuple[Books, bool]:
-    """Return the books, and whether they are in both files."""
+    """Return the books, and whether both files have them."""
     try:
         found = catalogbook.read(path.parent)
     except ValueError as error:
@@ -268,7 +267,7 @@ def _hold(guard: GoneZones, share: float, now: float, there: Set[str], gone: Set
 
 
 def _strangers(brought: BroughtZones, rows: Mapping[str, ZoneRow]) -> set[str]:
-    """Return zones that are served from what was known before they began anew."""
+    """Return zones that are still served with data from before they were reset."""
     return {
         name
         for name, member in brought.zones.items()

@@ -1,7 +1,7 @@
 """What a catalog zone says (RFC 9432 §4): its members with their properties. Pure.
 
-What is not understood is ignored, as the RFC wants it; what makes a catalog broken makes it
-unusable as a whole.
+Unknown properties are ignored, as the RFC wants; what makes a catalog broken makes all of it
+unusable.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dnsd.versions.version import ZoneVersion
 
 VERSION = "2"
-"""The only version of the schema there is (§4.3.1)."""
+"""The only version of the schema that exists (§4.3.1)."""
 
 _NAMED = 4
 """Zones that a sentence names."""
@@ -43,21 +43,21 @@ def read(version: ZoneVersion) -> CatalogContent:
         label, name = _shown(octets), zones[0]
         if len(zones) > 1:
             raise CatalogError(
-                f"the node {label} names {len(zones)} zones ({_few(zones)}); not one"
+                f"the node {label} names {len(zones)} zones ({_few(zones)}); one is allowed"
             )
         if name in members:
             first = members[name].label
             raise CatalogError(f"{name} is a member twice, at {first} and at {label}")
         coo = found.coo.get(octets, [""])
         if len(coo) > 1:
-            raise CatalogError(f"the property coo of {name} has {len(coo)} zones ({_few(coo)})")
+            raise CatalogError(f"the coo property of {name} names {len(coo)} zones ({_few(coo)})")
         groups = tuple(sorted(found.groups.get(octets, ())))
         members[name] = CatalogMember(label, groups, coo[0])
     return CatalogContent(version.serial, members)
 
 
 class _Found:
-    """The records of a catalog that mean something, by the labels of the nodes they belong to."""
+    """The records of a catalog that have a meaning, by the labels of their nodes."""
 
     def __init__(self, version: ZoneVersion) -> None:
         self.versions: list[bytes] = []
@@ -75,7 +75,7 @@ class _Found:
                 self.versions.append(_text(rdata))
 
     def _take(self, node: bytes, rtype: int, rdata: bytes) -> None:
-        """Take a record; ``node`` are the labels of its owner below "zones", if they are whole."""
+        """Take a record; ``node`` are the labels of its owner below "zones", if complete."""
         label = _label(node)
         if label is not None:
             if rtype == PTR:
@@ -92,15 +92,15 @@ class _Found:
 
 
 def _label(octets: bytes) -> bytes | None:
-    """Return the label that ``octets`` are, None if they are not just one."""
+    """Return the label that ``octets`` are; None if they are not exactly one."""
     return octets[1:] if octets and octets[0] == len(octets) - 1 else None
 
 
 def _check_version(found: list[bytes]) -> None:
     if not found:
-        raise CatalogError("it has no property version: it is no catalog, or an old one")
+        raise CatalogError("it has no version property: it is no catalog zone, or an old one")
     if len(found) > 1:
-        raise CatalogError(f"it has {len(found)} properties version; one is allowed")
+        raise CatalogError(f"it has {len(found)} version properties; one is allowed")
     if found[0] != VERSION.encode():
         shown = found[0].decode("utf-8", "backslashreplace")
         raise CatalogError(f"it has the version {shown!r}; dnsd knows {VERSION!r}")

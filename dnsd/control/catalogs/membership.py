@@ -1,8 +1,8 @@
-"""What a catalog's content comes to, given what it has brought before (RFC 9432 §5). Pure.
+"""What a catalog changes, given what it has brought before (RFC 9432 §5). Pure.
 
-Zones that others have brought stay theirs, unless they offer them (``coo``). What would go, or
-begin anew, is held back where it is too much at once, as files of a directory are: until an order
-says that it is meant.
+Zones that other catalogs have brought stay theirs, unless they offer them (``coo``). Where too many
+zones would be removed or reset at once, they are held back, as with files of a directory, until an
+order says that it is intended.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from dnsd.control.catalogs.content import CatalogContent
 
     Hold = Callable[[Set[str], Set[str]], Set[str]]
-    """Given the zones there are and those that would go, returns which are held."""
+    """Given all zones and those that would go, returns which of these are held back."""
 
 
 class Claims(NamedTuple):
-    """The catalog that owns each zone, and those ``offered`` to this one, as they are there."""
+    """The catalog that owns each zone, and the zones ``offered`` to this one."""
 
     owners: Mapping[str, str]
     offered: Mapping[str, CatalogMember]
 
 
 class Decided(NamedTuple):
-    """What is to be in force: the ``book``, and what that changes, as names of zones.
+    """What is to be in force: the ``book``, and what it changes, as names of zones.
 
-    Zones that ``begin_anew`` are there already, and lose all that is known of them. Those that were
-    ``taken`` were another catalog's; they begin anew if their label has changed (§4.4.1).
-    ``clashes`` are members that are not taken up, with the catalog whose they are (§5.2).
+    Zones in ``begin_anew`` exist already; they are reset, and lose all that is known of them. Zones
+    in ``taken`` were another catalog's; they are reset if their label has changed (§4.4.1).
+    ``clashes`` are members that are not taken up, with the catalogs that have them (§5.2).
     """
 
     book: CatalogBook
@@ -48,9 +48,9 @@ class Decided(NamedTuple):
 
 
 def claims(name: str, books: Books, updated: Set[str]) -> Claims:
-    """Return what other catalogs than ``name`` say of zones.
+    """Return what catalogs other than ``name`` say of zones.
 
-    Only zones of an update of the catalog (``updated``) may be taken over (§4.4.1).
+    Only zones in an update of the catalog (``updated``) may be taken over (§4.4.1).
     """
     owners: dict[str, str] = {}
     offered: dict[str, CatalogMember] = {}
@@ -65,7 +65,7 @@ def claims(name: str, books: Books, updated: Set[str]) -> Claims:
 
 
 def decide(content: CatalogContent, book: CatalogBook, claimed: Claims, hold: Hold) -> Decided:
-    """Return what ``content`` makes of what the catalog has brought so far (its ``book``)."""
+    """Return what ``content`` changes, given the catalog's ``book``."""
     before, wanted = book.members, content.members
     owners = claimed.owners
     clashes = {
@@ -101,7 +101,7 @@ def decide(content: CatalogContent, book: CatalogBook, claimed: Claims, hold: Ho
 
 
 def without(books: Books, taken: Mapping[str, str]) -> Books:
-    """Return ``books`` without zones that another catalog has ``taken`` from those named."""
+    """Return ``books`` without zones that another catalog has ``taken`` from the ones named."""
     changed = dict(books)
     for other in set(taken.values()):
         book = books[other]
@@ -112,7 +112,7 @@ def without(books: Books, taken: Mapping[str, str]) -> Books:
 
 
 class Released(NamedTuple):
-    """A ``book`` after an order that what was held is meant; zones that go, and begin anew."""
+    """A ``book`` after an order to do what was held back; the zones that are removed, and reset."""
 
     book: CatalogBook
     dropped: Set[str]
@@ -120,7 +120,7 @@ class Released(NamedTuple):
 
 
 def release(book: CatalogBook, meant: Set[str]) -> Released:
-    """Return ``book`` when what it holds back of the zones ``meant`` is done."""
+    """Return ``book`` with what it holds back of the zones ``meant`` (None: of all) done."""
     done = book.held.keys() & meant
     dropped = {zone for zone in done if not book.held[zone]}
     members = {zone: one for zone, one in book.members.items() if zone not in dropped}

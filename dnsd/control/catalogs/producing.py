@@ -1,6 +1,6 @@
-"""The zone file of a catalog that is made here (RFC 9432 §4), from the zones that there are.
+"""The zone file of a catalog made here (RFC 9432 §4), from the zones of this node.
 
-Labels are digests of names: the same for a zone at all times, and on all nodes. The serial is made
+Labels are digests of names: the same for a zone at all times, and on all nodes. The serial is set
 when the zone is built, and grows with each change.
 """
 
@@ -27,9 +27,9 @@ version TXT "2"
 
 
 def produce(config: Config, zones: Iterable[str]) -> set[str]:
-    """Write the catalogs that ``config`` has made of ``zones``; return those that have changed.
+    """Write the catalogs of ``config`` that are made of ``zones``; return those that have changed.
 
-    OSError if one cannot be written: it is as it was.
+    OSError if one cannot be written: it stays as it was.
     """
     made = [catalog for catalog in config.catalog if catalog.produce]
     if not made:
@@ -49,7 +49,7 @@ def produce(config: Config, zones: Iterable[str]) -> set[str]:
 
 
 def zone_text(catalog: CatalogConfig, members: Collection[str], groups: Mapping[str, str]) -> str:
-    """Return the zone file of ``catalog``; ``groups`` are those that zones have of their own."""
+    """Return the zone file of ``catalog``; ``groups`` are those set for single zones."""
     lines = [_HEAD]
     for zone in sorted(set(members) - set(catalog.exclude)):
         label = hashlib.sha256(zone.encode()).hexdigest()[:32]

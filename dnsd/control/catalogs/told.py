@@ -1,4 +1,4 @@
-"""What is said of catalogs, as sentences and events."""
+"""Sentences and events about catalogs."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
     from dnsd.control.catalogs.membership import Decided, Released
 
 CONFIGURATION = "the configuration"
-"""Whose a zone is that no catalog brings."""
+"""The owner of a zone that no catalog brings."""
 _NAMED = 4
 """Zones that a sentence names; more would not be read."""
 
 
 def broken(name: str, fault: str) -> str:
     """Return the sentence about a catalog that cannot be processed."""
-    return f"the catalog {name} is not obeyed: {fault}; the zones that it has brought stay"
+    return f"the catalog {name} is not obeyed: {fault}; its zones stay as they are"
 
 
 def held(name: str, book: CatalogBook) -> str:
-    """Return the sentence about zones of a catalog that are held."""
+    """Return the sentence about zones of a catalog that are held back."""
     named = ", ".join(shortlist(sorted(book.held), _NAMED))
     return (
-        f"the catalog {name} would have {len(book.held)} of its {len(book.members)} zones go or "
-        f"begin anew ({named}), more than vanish allows at once: they stay as they are; mend the "
+        f"the catalog {name} would have {len(book.held)} of its {len(book.members)} zones removed "
+        f"or reset ({named}), more than vanish allows at once: they stay as they are; correct the "
         f"catalog, or run dnsd reload --force {name} if this is intended"
     )
 
 
 def taken(name: str, decided: Decided, clashes: Collection[str]) -> None:
-    """Tell what has come of a version of a catalog; ``clashes`` are those that are new."""
+    """Log what a version of a catalog changes; ``clashes`` are those that are new."""
     parts = [
         f"{len(zones)} {what}"
         for zones, what in (
-            (decided.added, "come"),
-            (decided.dropped, "go"),
-            (decided.begin_anew, "begin anew"),
+            (decided.added, "added"),
+            (decided.dropped, "removed"),
+            (decided.begin_anew, "reset"),
             (decided.taken, "taken over"),
         )
         if zones
@@ -52,19 +52,19 @@ def taken(name: str, decided: Decided, clashes: Collection[str]) -> None:
         say("catalog-taken", sentence, zone=name, serial=decided.book.serial)
     if clashes:
         named = ", ".join(shortlist(sorted(clashes), _NAMED))
-        why = f"zones of the catalog {name} are not taken up, because they are others' ({named})"
+        why = f"zones of the catalog {name} are not taken up: others have them already ({named})"
         say("catalog-clash", why, zone=name)
 
 
 def begin_holding(name: str, book: CatalogBook, share: float) -> None:
-    """Tell that other zones of a catalog are held than before."""
+    """Log that other zones of a catalog are held back than before."""
     say("catalog-held", f"{held(name, book)} (vanish = {percent(share)})", zone=name)
 
 
 def released(name: str, done: Released) -> None:
-    """Tell that what was held is done."""
+    """Log that what was held back is done."""
     sentence = (
-        f"catalog {name}: by order, {len(done.dropped)} zones go, and {len(done.begin_anew)} "
-        f"begin anew"
+        f"catalog {name}: as ordered, zones: {len(done.dropped)} removed, "
+        f"{len(done.begin_anew)} reset"
     )
     say("catalog-taken", sentence, zone=name, serial=done.book.serial)

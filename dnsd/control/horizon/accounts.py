@@ -1,7 +1,7 @@
-"""The account of each pool: all answers that it may give, and those it gave until a moment ago.
+"""The account of each pool: every answer that it may give, or gave until a moment ago.
 
-It grows at once. An address leaves it only when no worker can note it any more (``LATE_S``) and
-all notes were read since: a crash in between must not forget it. Times are monotonic seconds.
+It grows at once. An address leaves it only when no worker can note it any more (``LATE_S``) and all
+notes have been read since: a crash in between must not lose it. Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOTHING = PoolAccount(frozenset(), 0)
 
 
 class _Given(NamedTuple):
-    """What is given out since ``since``, and may be again."""
+    """What is given out since ``since``, and may be given out again."""
 
     account: PoolAccount
     since: float
@@ -64,7 +64,7 @@ class Accounts:
             left.setdefault(address, now)
 
     def swept(self, now: float) -> list[PoolRRset]:
-        """Forget what left long ago, since all notes have just been read; return whose it was."""
+        """Forget what left long ago: all notes were just read. Return which pools have changed."""
         return [key for key in tuple(self._given) if self._forget(key, now)]
 
     def _forget(self, key: PoolRRset, now: float) -> bool:

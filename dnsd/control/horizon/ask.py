@@ -36,9 +36,9 @@ SEARCHING = "the zones are being searched for it"
 class Horizon:
     """Answers from ``keeper``; ``sweep`` reads the notes of the workers.
 
-    ``unwritten`` says which orders are in force and not on disk: after a restart, what they keep
+    ``unwritten`` returns which orders are in force but not on disk: after a restart, what they hold
     back may be given out again. ``stamp`` adds what the node says of itself
-    (:meth:`dnsd.control.horizon.identity.Identity.stamp`); without it no report makes SAFE.
+    (:meth:`dnsd.control.horizon.identity.Identity.stamp`); a report without it proves nothing SAFE.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class Horizon:
         self._searched: set[CacheQuestion] = set()
 
     async def report(self, question: CacheQuestion | None = None) -> NodeReport:
-        """Return this node's report; without a question, about its pools and the time before.
+        """Return this node's report; without a question, on its pools and the time before.
 
-        AdminError until the earlier account is known.
+        AdminError until the earlier account has been read.
         """
         if not self._keeper.ready:
             raise AdminError(NOT_YET)
@@ -78,7 +78,7 @@ class Horizon:
     def judge(self, question: CacheQuestion, since: float, now: float) -> Verdict:
         """Return whether caches have forgotten what left this node's answers at ``since``.
 
-        Never waits: what must be searched first is UNKNOWN until then.
+        Never waits: until a search is done, the verdict is UNKNOWN.
         """
         served = self._keeper.served.known(question)
         if served is None or not self._keeper.ready:
@@ -104,13 +104,13 @@ class Horizon:
         return msgspec.structs.replace(report, lines=lines, doubt=doubt)
 
     def _changing(self, question: CacheQuestion | None) -> str:
-        """Return why a name may have several answers now; empty if it has one."""
+        """Return why the name has several answers at the moment; empty if it has one."""
         if question is None or question.target or not self._keeper.is_changing(question):
             return ""
         return CHANGING
 
     async def declare_past(self, ttl: int) -> None:
-        """Note that nothing was given out with more than ``ttl`` before the account began.
+        """Note that nothing with a TTL above ``ttl`` was given out before the account began.
 
         AdminError if the node knows better.
         """
@@ -121,7 +121,7 @@ class Horizon:
         await self._keeper.save_declared()
 
     async def declare_dead(self, node: str, ago: float) -> None:
-        """Note that another node has given no answer for ``ago`` seconds, and gives none again."""
+        """Note that another node has given no answer for ``ago`` seconds, and never will again."""
         if node == self._keeper.ledger.node:
             raise AdminError(f"{node} is this node, and it runs: declare it dead on another one")
         self._keeper.ledger.retire_node(node, self._keeper.clock() - ago)
@@ -158,9 +158,9 @@ class Horizon:
 
 
 def question_of(target: str, name: str, rtype: str) -> CacheQuestion | None:
-    """Return the question in three texts of a request; None if all are empty.
+    """Return the question in the three fields of a request; None if all are empty.
 
-    AdminError says what is wrong with them.
+    AdminError if a field is invalid.
     """
     try:
         if target:
@@ -173,7 +173,7 @@ def question_of(target: str, name: str, rtype: str) -> CacheQuestion | None:
 
 
 def _raised(line: LedgerLine, now: float, sent: float) -> LedgerLine:
-    """Return ``line`` as it is if what was given out after ``sent`` has not left yet."""
+    """Return ``line``, raised if answers composed after ``sent`` may not have left yet."""
     if line.ago is None or now - line.ago <= sent:
         return line
     return msgspec.structs.replace(line, left=max(0.0, line.left))

@@ -1,8 +1,8 @@
-"""What the ledger of before says of zones that are still to be loaded.
+"""What the previous ledger says of zones that are not loaded yet.
 
-After a start some zones are served later than others. Until one is, what it had before stays
-declared, as if it were served on; then it is seen what it has no more. What is never loaded is
-treated as a zone that is gone.
+After a start, zones come one after the other. Until a zone comes, what it had before stays
+declared, as if it were still served; then what it no longer has is retired. A zone that never comes
+is treated as removed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class AwaitedZones:
-    """The zones whose versions of before stay declared in ``ledger``; ``shelf`` has their images.
+    """The zones whose former versions stay declared in ``ledger``; ``shelf`` has their images.
 
-    What returns what caches may hold takes time, and is for threads.
+    Methods that return what caches may hold take time: call them in threads.
     """
 
     def __init__(self, ledger: Ledger, shelf: Shelf) -> None:
@@ -42,9 +42,9 @@ class AwaitedZones:
         return set(self._versions)
 
     def held(self, zones: Mapping[str, Shelved | None]) -> tuple[CachedFor, ...]:
-        """Return what caches may hold of ``zones`` (by apex) that are about to be served so.
+        """Return what caches may hold of ``zones`` (by apex) that are about to be served.
 
-        None: it is not going to be served.
+        None in place of a version: the zone is not going to be served.
         """
         held: list[CachedFor] = []
         for apex in zones.keys() & self._versions.keys():
@@ -56,7 +56,7 @@ class AwaitedZones:
         return tuple(held)
 
     def has_come(self, apex: str, now: Version | None) -> None:
-        """Declare what the zone was no more; it is ``now`` another version, or none."""
+        """Declare the former version no more; the zone is ``now`` another version, or gone."""
         for version in self._versions.pop(apex, {}):
             if version != now:
                 self._ledger.undeclare(version)

@@ -1,7 +1,8 @@
-"""Which answers of pools the ledger on disk covers: workers may give only those.
+"""Which answers of pools the ledger on disk covers: workers may give no others.
 
-While the file is replaced, a power cut leaves the old one or the new one: an answer is covered if
-it is in both. A file that is missing covers everything, since it makes all of it UNKNOWN. Pure.
+While the file is being replaced, a power cut leaves either the old one or the new one, so an answer
+is covered only if it is in both. A missing file covers everything, because without it everything is
+UNKNOWN. Pure.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class PoolAccount(NamedTuple):
 
 
 class Coverage:
-    """The accounts that the ledger's file covers; at first none."""
+    """What the ledger's file covers; nothing at first."""
 
     def __init__(self) -> None:
         self._on_disk: Mapping[PoolRRset, PoolAccount] | None = {}
@@ -44,7 +45,7 @@ class Coverage:
         )
 
     def found(self, accounts: Mapping[PoolRRset, PoolAccount]) -> None:
-        """Note what the existing file covers."""
+        """Note what the file on disk covers."""
         self._on_disk = self._coming = accounts
 
     def begin(self, accounts: Mapping[PoolRRset, PoolAccount]) -> None:
@@ -52,5 +53,5 @@ class Coverage:
         self._coming = accounts
 
     def end(self, *, written: bool) -> None:
-        """Note that it has been replaced; or that it could not be, and has been removed."""
+        """Note that the file was replaced; or that this failed, and it was removed."""
         self._on_disk = self._coming = self._coming if written else None

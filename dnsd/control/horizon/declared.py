@@ -21,7 +21,7 @@ class DeclaredZone(NamedTuple):
 class ZoneChange(NamedTuple):
     """A replaced zone, and what caches may hold of it after its last answer.
 
-    ``generation`` is the first one without it; None while it is not published.
+    ``generation`` is the first one without the old version; None until that is published.
     """
 
     apex: str
@@ -32,5 +32,5 @@ class ZoneChange(NamedTuple):
 
 
 def version_of(apex: str, zone: DeclaredZone) -> Version:
-    """Return what stands for all that a zone has."""
+    """Return the version that stands for everything a zone has."""
     return zone.shelved.contents.version(apex)

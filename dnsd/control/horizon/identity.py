@@ -1,6 +1,6 @@
-"""What a node reports beside its account: its current run, and the other nodes that it knows.
+"""Who a node is, beside its account: its current run, and the other nodes that it knows.
 
-Without these nothing is SAFE by its report (:mod:`dnsd.caches.site`).
+A report without these makes nothing SAFE (:mod:`dnsd.caches.site`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _DIGEST_OCTETS = 8
 class Identity:
     """The run ``instance`` of a node, which began at ``began`` (monotonic seconds).
 
-    ``peers`` are the other nodes of its configuration, ``ceiling`` returns the largest TTL that any
-    zone was ever given out with, None if that is not known. It ``listens`` there for queries.
+    ``peers`` are the other nodes in its configuration. ``ceiling`` returns the largest TTL with
+    which any zone was ever given out; None if that is unknown. It ``listens`` there for queries.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Identity:
         self._listens = tuple(listens)
 
     def meet(self, ledger: Ledger) -> bool:
-        """Note the nodes that were heard in ``ledger``; return whether any is new."""
+        """Note the nodes that were heard in ``ledger``; return whether any of them is new."""
         told = [
             ledger.meet(one.node, one.url, one.at)
             for one in self._peers.peers
@@ -87,9 +87,9 @@ def listens_of(config: Config) -> tuple[str, ...]:
 
 
 def instance_of(master: int, started: int) -> str:
-    """Return what tells a run of a node from every other one: ``master`` is its pid.
+    """Return a text that no other run of a node has; ``master`` is the pid of the master.
 
-    It stays the same when control is started again. ``started`` is when it began (monotonic,
+    It stays the same when control is restarted. ``started`` is when the run began (monotonic,
     nanoseconds).
     """
     run = f"{images.boot()} {master} {started}".encode()

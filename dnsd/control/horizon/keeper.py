@@ -42,9 +42,9 @@ FORGET_EVERY_S = 60.0
 class LedgerKeeper:
     """The ledger of ``node``, in ``file``, about the images in ``stock``.
 
-    ``reached`` returns the generation that every worker has got to; ``clock`` is monotonic.
-    ``meet`` has the ledger remember which nodes were heard, and returns whether that is news;
-    ``beat`` is when the workers have all got on (:class:`DelayWatch`).
+    ``reached`` returns the generation that every worker has reached; ``clock`` is monotonic.
+    ``meet`` notes in the ledger which nodes were heard, and returns whether one is new; ``beat``
+    returns the earliest of the workers' last heartbeats (:class:`DelayWatch`).
     """
 
     def __init__(
@@ -88,9 +88,9 @@ class LedgerKeeper:
     # -- over a restart -----------------------------------------------------------------------
 
     def recover(self, zones: Mapping[str, DeclaredZone], generation: int) -> None:
-        """Continue where an earlier process of the same node has ended.
+        """Continue the account of an earlier process of the same node.
 
-        Workers serve ``zones``, or will when they have got to ``generation``.
+        Workers serve ``zones``, or will once they reach ``generation``.
         """
         for apex, held in self._resume(zones).items():
             zone = zones.get(apex)
@@ -103,10 +103,9 @@ class LedgerKeeper:
     def _resume(
         self, zones: Mapping[str, DeclaredZone], awaited: Set[str] = frozenset()
     ) -> dict[str, tuple[CachedFor, ...]]:
-        """Go on with what is on disk; ``zones`` is what is about to be served, or still is.
+        """Take up what is on disk; ``zones`` are served, or about to be; ``awaited`` come later.
 
-        Those that are ``awaited`` will be later. Return what is held of zones that were served
-        before, and not any more.
+        Return what caches may hold of zones that were served before, and no longer are.
         """
         held: dict[str, tuple[CachedFor, ...]] = {}
         now = self.clock()
@@ -152,13 +151,14 @@ class LedgerKeeper:
     async def declare(
         self, zones: Mapping[str, DeclaredZone | None], awaited: Set[str] = frozenset()
     ) -> None:
-        """Write down that ``zones`` are about to be served; None: this one no more.
+        """Write down that ``zones`` (by apex) are about to be served; None: the zone no longer is.
 
-        Zones are called by their apex, and those that are not named go on as they are; at first it
-        is said which are ``awaited``, until :meth:`complete`. Afterwards comes :meth:`published`
-        or :meth:`undo`. If it cannot be written, they are served nonetheless, and the account is in
-        doubt (``fault``) until it can; but not as long as a restart would believe the ledger that
-        is on disk, if that does not declare them.
+        Zones that are not named stay as they are. The first call says which zones are ``awaited``;
+        :meth:`complete` ends that. :meth:`published` or :meth:`undo` must follow.
+
+        If the ledger cannot be written, the zones are served nonetheless, and the account is in
+        doubt (``fault``) until it can be. The exception: while a restart would believe the ledger
+        on disk, a zone that it does not declare must wait.
         """
         coming = {apex: zone for apex, zone in zones.items() if zone is not None}
         is_first = not self._began.is_set()
@@ -180,7 +180,7 @@ class LedgerKeeper:
             await self._disbelieved()
 
     async def complete(self) -> None:
-        """Note that no more zones are awaited: those that have not come are gone."""
+        """End the wait for zones: those that have not come are gone."""
         await self._come(dict.fromkeys(self._awaited.names()))
         self.ready = True
         await self.save()
@@ -188,17 +188,17 @@ class LedgerKeeper:
     def _is_declared_on_disk(self, zones: Mapping[str, DeclaredZone | None]) -> bool:
         """Return whether a restart that believes the ledger on disk knows all of ``zones``.
 
-        Then they need not wait: a node that starts on a disk that is read-only answers at once.
+        If so, they need not wait: a node that starts on a read-only disk answers at once.
         """
         known = LedgerOnDisk(self._file.kept())
         return all(zone is not None and known.declares(apex, zone) for apex, zone in zones.items())
 
     def is_stuck(self) -> bool:
-        """Return whether what is new has to wait: the disk lets no ledger be written or removed."""
+        """Return whether new answers must wait: the disk lets no ledger be written or removed."""
         return self._file.is_stuck()
 
     def undeclared(self, zones: Mapping[str, DeclaredZone]) -> set[str]:
-        """Return which of ``zones`` have to wait then."""
+        """Return which of ``zones`` must wait in that case."""
         known = LedgerOnDisk(self._file.kept())
         return {apex for apex, zone in zones.items() if not known.declares(apex, zone)}
 
@@ -213,7 +213,7 @@ class LedgerKeeper:
         return changes
 
     async def _come(self, zones: Mapping[str, DeclaredZone | None]) -> None:
-        """Note what ``zones`` had before the start and have no more, as far as not yet done."""
+        """Retire what ``zones`` had before the start and no longer have, unless that is done."""
         now = {apex: zone.shelved if zone else None for apex, zone in zones.items()}
         self._note(await asyncio.to_thread(self._awaited.held, now), self.clock())
         for apex, zone in zones.items():
@@ -227,7 +227,7 @@ class LedgerKeeper:
                 self.pools.expect(meta, self.clock())
 
     def undo(self) -> None:
-        """Undo the last :meth:`declare`: it was not published."""
+        """Undo the last :meth:`declare`: the zones were not published."""
         undone = [one for one in self._changes if one.generation is None]
         self._changes = [one for one in self._changes if one.generation is not None]
         changing = {one.apex for one in self._changes}
@@ -242,24 +242,24 @@ class LedgerKeeper:
                 self._forget_replaced(change.apex)
 
     def published(self, generation: int) -> None:
-        """Note that what was declared last is published with ``generation``."""
+        """Note that what was declared last is published as ``generation``."""
         self._changes = [
             one if one.generation is not None else one._replace(generation=generation)
             for one in self._changes
         ]
 
     def is_changing(self, question: CacheQuestion) -> bool:
-        """Return whether an edit changes the answer to ``question`` that not every worker gives."""
+        """Return whether an edit of the answer to ``question`` has not reached every worker yet."""
         ending = (held.version for change in self._changes for held in change.held)
         return any(question.concerns(one) for one in (*ending, *self.pools.leaving()))
 
     def swept(self, now: float) -> None:
-        """Note that all notes of workers have just been read."""
+        """Note that all notes of the workers have just been read."""
         self.pools.swept(now)
         self._dirty |= self.leaving.look(now)
 
     def retire(self) -> None:
-        """Retire what no worker answers from any more."""
+        """Retire the versions from which no worker answers any more."""
         if not self._changes:
             return
         now, reached = self.clock(), self._reached()
@@ -280,12 +280,12 @@ class LedgerKeeper:
                     self.pools.left(meta, change.new.pools if change.new else (), now)
 
     def _forget_replaced(self, apex: str) -> None:
-        """Forget what a zone had, for no worker answers it any more."""
+        """Forget the former version of a zone: no worker answers from it any more."""
         zone = self.zones.get(apex)
         self.served.forget_others(apex, zone.shelved.image if zone else "")
 
     def _undeclare(self, apex: str, zone: DeclaredZone, served: DeclaredZone | None) -> None:
-        """Declare ``zone`` no more, unless it is the same as what is ``served``."""
+        """End the declaration of ``zone``, unless ``served`` is the same."""
         version = version_of(apex, zone)
         if served is None or version != version_of(apex, served):
             self.ledger.undeclare(version)
@@ -299,7 +299,7 @@ class LedgerKeeper:
     # -- on disk ------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Keep the ledger up to date for ever."""
+        """Keep the ledger up to date, for ever."""
         while True:
             await asyncio.sleep(SAVE_EVERY_S)
             if self._began.is_set():
@@ -317,9 +317,9 @@ class LedgerKeeper:
             await asyncio.to_thread(self._file.vouch)
 
     async def save(self) -> None:
-        """Write it down, if it says anything new, or could not be written before.
+        """Write the ledger if it has changed, or could not be written before.
 
-        One at a time: what fails is removed, and an older account must not come after that.
+        One write at a time: a failed one withdraws the file, and no older account may follow it.
         """
         async with self._writing:
             self._dirty |= self._meet(self.ledger)
@@ -328,7 +328,7 @@ class LedgerKeeper:
                 self._note_fault(await asyncio.to_thread(self._write, *dumped))
 
     async def _disbelieved(self) -> None:
-        """Wait until what could not be written has no earlier ledger on disk against it."""
+        """Wait until no earlier ledger on disk contradicts what could not be written."""
         if self.fault and (left := self._file.believed_for()) > 0:
             ledgerlog.waits(left)
         while self.fault and (left := self._file.believed_for()) > 0:
@@ -343,7 +343,7 @@ class LedgerKeeper:
             raise AdminError(f"it is in force, but a restart forgets it: {self.fault}")
 
     def save_soon(self, then: Callable[[], object]) -> None:
-        """Write it down, and call ``then`` when the disk has taken it, or has refused it."""
+        """Write the ledger, and call ``then`` when the disk has taken or refused it."""
         self._waiting.append(then)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.get_running_loop().create_task(self._save_for_all())
@@ -358,7 +358,7 @@ class LedgerKeeper:
                 then()
 
     def stop(self) -> None:
-        """Write down what is new, nodes that were just heard too: the process is about to end."""
+        """Write what is new, also which nodes were just heard: the process is about to end."""
         self._dirty |= self._meet(self.ledger)
         if self._began.is_set() and self._is_new():
             self._note_fault(self._write(*self._dumped()))
@@ -366,9 +366,10 @@ class LedgerKeeper:
             self._file.close()
 
     def _write(self, number: int, data: bytes) -> str:
-        """Write it; return why that cannot be.
+        """Write the ledger; return why that failed.
 
-        An account on disk that is not true any more would be believed after a restart: it goes.
+        After a failure the file on disk is withdrawn: a restart would believe it, and it is no
+        longer true.
         """
         try:
             self._file.write(number, data)

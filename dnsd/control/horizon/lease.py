@@ -39,7 +39,7 @@ RENEW_S = 20.0
 
 
 class _Written(msgspec.Struct, frozen=True):
-    """A lease that ``began`` and ``ends`` in the boot ``boot``; empty: by the day's clock."""
+    """A lease from ``began`` to ``ends`` in the boot ``boot``; if empty, by the time of day."""
 
     boot: str
     began: float
@@ -57,7 +57,7 @@ class Clocks:
         return images.boot()
 
     def running(self) -> float:
-        """Return seconds since the boot, suspended ones too."""
+        """Return the seconds since the boot, including those while the machine was suspended."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def day(self) -> float:
@@ -80,7 +80,7 @@ class Lease:
             self._written = msgspec.json.decode(self._path.read_bytes(), type=_Written)
 
     def left(self) -> float:
-        """Return for how many seconds more the ledger is believed; 0 if it is not."""
+        """Return for how many more seconds a restart would believe the ledger."""
         lease = self._written
         if lease.boot and lease.boot != self._clocks.boot():
             return 0.0
@@ -88,17 +88,17 @@ class Lease:
         return max(0.0, lease.ends - now) if lease.began <= now else 0.0
 
     def is_due(self) -> bool:
-        """Return whether to renew it."""
+        """Return whether it is time to renew the lease."""
         boot = self._clocks.boot()
         return bool(boot) and (self._written.boot != boot or self.left() <= RUNNING_S - RENEW_S)
 
     def renew(self) -> None:
-        """Have the ledger on disk, which is the last one, be believed for a time; OSError."""
+        """Begin the lease anew: the ledger on disk is the last one; OSError if the disk refuses."""
         now = self._clocks.running()
         self._write(_Written(self._clocks.boot(), now, now + RUNNING_S))
 
     def close(self) -> None:
-        """Have it be believed over a restart of the machine: the node stops; OSError."""
+        """Give a lease that outlives a restart of the machine: the node stops; OSError."""
         now = self._clocks.day()
         self._write(_Written("", now, now + STOPPED_S))
 

@@ -1,9 +1,10 @@
 """Up to what time all composed answers have left this machine, or never will.
 
-A worker beats between its turns, so the answers it had composed by then were handed to the kernel,
-or are too late within DELIVERED_WITHIN_S. One that is stopped, or starved, between its look at the
-clock and the system call sends its answer whenever it goes on: no clock of its own bounds that. The
-margin allows for STOPPED_S; after a longer stop, the bounds of what it gave out begin anew.
+A worker beats between its turns. So when it beats, the answers that it composed before have gone to
+the kernel, or will be found too late within DELIVERED_WITHIN_S. But a worker that is stopped or
+starved between its look at the clock and the system call sends its answer whenever it continues; no
+clock of its own bounds that. The margin allows for STOPPED_S; after a longer stop, the bounds of
+everything it gave out begin anew.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class DelayWatch:
     """Tells ``ledger`` of delays; ``beat`` returns the earliest of the workers' last heartbeats.
 
-    All times are monotonic seconds; without a worker ``beat`` is infinite.
+    All times are monotonic seconds; without workers ``beat`` returns infinity.
     """
 
     def __init__(self, ledger: Ledger, beat: Callable[[], float]) -> None:
@@ -35,9 +36,9 @@ class DelayWatch:
         return self._beat() - DELIVERED_WITHIN_S
 
     def look(self, now: float) -> bool:
-        """Note answers that may have left only ``now``; return whether there are any.
+        """Note answers that may not have left before ``now``; return whether there are any.
 
-        To be called at least each STOPPED_S / 2.
+        To be called at least every STOPPED_S / 2.
         """
         before, self._before = self._before, self._beat()
         late = now - before > STOPPED_S

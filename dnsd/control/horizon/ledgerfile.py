@@ -1,6 +1,6 @@
-"""The file of the ledger: replaced whole, on disk when it is said to be.
+"""The file of the ledger: it is replaced as a whole, and is on disk when a write returns.
 
-Knows nothing of what is in it.
+Knows nothing of its content.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 NAME = "ledger"
 WITHDRAWN = "ledger.withdrawn"
-"""What was in it when it was last withdrawn."""
+"""Its content when it was last withdrawn."""
 
 
 class LedgerFile:
-    """The file in the state directory ``directory``; may be written by several threads."""
+    """The file in the state directory ``directory``; several threads may write it."""
 
     def __init__(
         self, directory: Path, keepsake: Keepsake | None = None, clocks: Clocks | None = None
@@ -38,27 +38,27 @@ class LedgerFile:
         self._order = WriteOrder()
 
     def read(self) -> bytes | None:
-        """Return its content; None: there is no file; StateError: it cannot be read."""
+        """Return its content; None if there is no file; StateError if it cannot be read."""
         try:
             return self._file.read()
         except OSError as error:
             raise StateError(f"{self._path}: cannot be read ({error.strerror})") from error
 
     def is_last(self) -> bool:
-        """Return whether nothing was given out that what is read does not know.
+        """Return whether the file covers everything that was given out.
 
-        An earlier process of this run of the node has left all that it knew in memory.
+        True if an earlier process of this run left all that it knew in memory.
         """
         return self.believed_for() > 0 or bool(self._keepsake and self._keepsake.get())
 
     def believed_for(self) -> float:
-        """Return for how many seconds more a restart would believe what is on disk."""
+        """Return for how many more seconds a restart would believe what is on disk."""
         return self._lease.left()
 
     def is_stuck(self) -> bool:
-        """Return whether a restart would believe what is on disk, and that cannot be withdrawn.
+        """Return whether a restart would believe a file on disk that cannot be withdrawn.
 
-        That is so on a disk that is read-only: there nothing can be renamed, not even to the same.
+        This happens on a read-only disk: nothing can be renamed there, not even to the same name.
         """
         try:
             self._path.replace(self._path)
@@ -69,17 +69,17 @@ class LedgerFile:
         return False
 
     async def wait(self, seconds: float) -> None:
-        """Wait by the clocks that the lease goes by."""
+        """Wait, by the clocks of the lease."""
         await self._clocks.sleep(seconds)
 
     def kept(self) -> bytes:
-        """Return the octets of the file, as a restart would find them; empty without one."""
+        """Return the content of the file as a restart would find it; empty without one."""
         return _octets(self._path)
 
     def write(self, number: int, data: bytes) -> None:
-        """Write ``data``, unless something with a higher ``number`` stands there already.
+        """Write ``data``, unless a later write (with a higher ``number``) came before.
 
-        When it returns, a power cut changes nothing any more. StateError if that cannot be.
+        When it returns, the data survive a power cut. StateError if the disk refuses.
         """
         self._order.do(number, lambda: self._write(data))
 
@@ -95,22 +95,23 @@ class LedgerFile:
         self._is_ours = True
 
     def vouch(self) -> None:
-        """Have a restart believe what is on disk, if this process has written it."""
+        """Renew the lease of what is on disk, if this process wrote it."""
         with self._order.lock, suppress(OSError):  # it is tried again before the lease ends
             if self._is_ours and self._lease.is_due():
                 self._lease.renew()
 
     def close(self) -> None:
-        """Have a later start believe what is on disk: this process, which wrote it, ends."""
+        """Have a later start believe what is on disk, if this process wrote it: the node stops."""
         with self._order.lock, suppress(OSError):
             if self._is_ours:
                 self._lease.close()
 
     def withdraw(self) -> None:
-        """Have the file be there no more: what is in it is not true any more.
+        """Withdraw the file: its content is no longer true.
 
-        A full disk allows that. A disk that is read-only does not, and then the file is believed
-        until its lease ends. It is renamed, because it is still true what the node has had.
+        A full disk allows that. A read-only disk does not, and then a restart believes the file
+        until its lease ends. The file is renamed, not removed: it still proves what the node has
+        had.
         """
         with self._order.lock, suppress(OSError):
             with suppress(FileNotFoundError):
@@ -118,7 +119,7 @@ class LedgerFile:
             self._lease.end()
 
     def history(self) -> tuple[bytes, ...]:
-        """Return what stands in the file, and what stood there when it was last withdrawn."""
+        """Return the content of the file, and its content when it was last withdrawn."""
         return tuple(filter(None, (self.kept(), _octets(self._withdrawn))))
 
 

@@ -1,4 +1,4 @@
-"""Logs what becomes of the ledger."""
+"""Log messages about the ledger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def distrusted(error: StateError) -> None:
-    """Log that the content of caches is unknown, and what follows from that."""
+    """Log that the content of caches is unknown, and what follows."""
     log.say(
         "ledger-distrusted",
         f"horizon: {error}: what caches hold from this node is unknown, and nothing is "

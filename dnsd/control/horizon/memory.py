@@ -1,6 +1,7 @@
-"""What the failover plane tells the ledger of pools, and what it asks.
+"""What the failover plane tells the ledger about pools, and asks of it.
 
-The :class:`dnsd.control.failover.forgetting.CacheMemory` of a node: with all of its zones, on disk.
+It is the node's :class:`dnsd.control.failover.forgetting.CacheMemory`: it knows all zones, and is
+on disk.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class LedgerMemory:
         self._horizon = horizon
 
     def noted(self, _key: live.PoolKey, meta: PoolMeta, noted: Noted, now: float) -> None:
-        """Take in what workers have answered."""
+        """Take in the notes of the workers."""
         self._keeper.pools.noted(meta, noted.mask, noted.mode, noted.until, now)
 
     def swept(self, now: float) -> None:
@@ -71,11 +72,11 @@ class LedgerMemory:
         self._keeper.pools.given(key, PoolAnswers(served, possible, ttl, served - lasting), now)
 
     def latest(self, key: live.PoolKey, address: str) -> float:
-        """Return until when caches may hold answers with ``address`` that were given so far."""
+        """Return until when caches may hold the answers with ``address`` that were given so far."""
         return self._horizon.latest(key.name, key.type, address)
 
     def judge(self, question: CacheQuestion, since: float, now: float) -> Verdict:
-        """Return whether caches have forgotten, of what was switched at ``since``."""
+        """Return whether caches have forgotten what left the answers at ``since``."""
         return self._horizon.judge(question, since, now)
 
 
@@ -89,16 +90,16 @@ def _key_of(name: str, rtype: str) -> PoolRRset:
 
 
 def _ttl(pool: LivePool, coming: Decision) -> int:
-    """Return the longest TTL that workers may give: a zone may have had another a moment ago."""
+    """Return the longest TTL that workers may give: the zone may just have had another one."""
     return max(coming.ttl, *(placement.meta.ttl for placement in pool.placements), 1)
 
 
 def _nothing() -> None:
-    """Nothing waits for it."""
+    """Do nothing: no caller waits for it."""
 
 
 def _served(placement: Placement) -> Iterator[Version]:
-    """Yield what workers answer from some cells, as caches keep it."""
+    """Yield what workers answer from some cells, as caches hold it."""
     selection, meta = placement.cells.selection, placement.meta
     if selection.mode == Mode.UNSET:
         yield version_of(meta, (1 << len(meta.members)) - 1, Mode.ANSWER)
@@ -110,7 +111,7 @@ def _served(placement: Placement) -> Iterator[Version]:
 
 
 def _possible(pool: LivePool) -> frozenset[str]:
-    """Return the addresses that may be answered without another order, or because one ends."""
+    """Return the addresses that may be answered without a further order, or when one ends."""
     members = pool.state.members
     if all(_may_be_removed(pool, address) for address in members):
         return frozenset(addresses_of(pool.meta))  # an RRset is never empty
@@ -119,7 +120,7 @@ def _possible(pool: LivePool) -> frozenset[str]:
 
 
 def _is_removed(pool: LivePool, address: str) -> bool:
-    """Return whether it is out for good: now, and by what is planned."""
+    """Return whether orders and plans keep a member out for good."""
     order, drain, plan = pool.state.ordered(address)
     if not _removes(order) or (plan is not None and not _removes(plan.order)):
         return False
@@ -127,7 +128,7 @@ def _is_removed(pool: LivePool, address: str) -> bool:
 
 
 def _may_be_removed(pool: LivePool, address: str) -> bool:
-    """Return whether it is out by an order, or will be: by a plan, or when its drain gets on."""
+    """Return whether an order keeps a member out, or will: by a plan, or as its drain proceeds."""
     order, _, plan = pool.state.ordered(address)
     coming = None if plan is None else plan.order
     return any(one is not None and one.forced != Forced.UP for one in (order, coming))

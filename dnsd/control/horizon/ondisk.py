@@ -19,7 +19,7 @@ _NOTHING = PoolAccount(frozenset(), 0)
 
 
 class LedgerOnDisk:
-    """What is declared in the octets ``data`` of the file; nothing, if they are damaged."""
+    """The declarations in the content ``data`` of the file; none if it is damaged."""
 
     def __init__(self, data: bytes) -> None:
         self._zones: dict[Version, int] = {}
@@ -30,7 +30,7 @@ class LedgerOnDisk:
             return
 
     def declares(self, apex: str, zone: DeclaredZone) -> bool:
-        """Return whether all that ``zone`` may give out is declared, with its pools undecided."""
+        """Return whether all that ``zone`` may give out is declared, with undecided pools."""
         return self._zones.get(version_of(apex, zone), -1) >= zone.shelved.contents.ttl and all(
             self._pools.get(key_of(meta), _NOTHING).covers(undecided(meta)) for meta in zone.pools
         )

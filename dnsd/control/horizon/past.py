@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 def pools_before(file: LedgerFile) -> str:
-    """Return why there must have been pools, as the rest of a sentence; empty if there is no sign.
+    """Return the evidence that the node has had pools, to follow "because"; empty if there is none.
 
-    Ask before anything is written. Images alone say nothing: they come before the ledger.
+    To be called before anything is written. Images alone prove nothing: they are written before the
+    ledger.
     """
     try:
         had = any(map(has_had_pools, file.history()))

@@ -39,9 +39,9 @@ class PoolRRset(NamedTuple):
 
 
 class PoolAnswers(NamedTuple):
-    """What a pool gives out now, ``served``, and the addresses that may come back by themselves.
+    """What a pool gives out now (``served``), and the addresses that may come back by themselves.
 
-    ``leaving`` is what only workers answer that have not got to the latest image.
+    ``leaving`` is what only workers answer that have not reached the latest image.
     """
 
     served: frozenset[Version]
@@ -51,7 +51,7 @@ class PoolAnswers(NamedTuple):
 
 
 class PoolBook:
-    """The pools in ``ledger``; ``changed`` says that there is something worth writing down."""
+    """The pools in ``ledger``; ``changed`` says whether there is something new to write."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.changed = False
@@ -74,15 +74,15 @@ class PoolBook:
             self._redeclare(key, before, now)
 
     def swept(self, now: float) -> None:
-        """Note that all notes of workers have just been read: what left long ago is over."""
+        """Note that all notes of the workers were just read; forget what left long ago."""
         before = self._accounts.all()
         for key in self._accounts.swept(now):
             self._redeclare(key, before[key], now)
 
     def expect(self, meta: PoolMeta, now: float) -> None:
-        """Declare that a pool is about to be served, while it is undecided.
+        """Declare a pool that is about to be served and is still undecided.
 
-        Until then workers answer all its members, and note nothing.
+        Until it is decided, workers answer all its members, and note nothing.
         """
         key = key_of(meta)
         if key in self.decided:
@@ -96,7 +96,7 @@ class PoolBook:
         self._ledger.serve(unset, min(meta.policy.ttl_min, meta.ttl))
 
     def given(self, key: PoolRRset, given: PoolAnswers, now: float) -> None:
-        """Note what a pool gives out from now on; it has been announced."""
+        """Note what a pool gives out from now on; it was announced before."""
         if key not in self.decided:
             self.decided.add(key)
             self._end_of_undecided(key, now)
@@ -126,7 +126,7 @@ class PoolBook:
             yield from versions
 
     def noted(self, meta: PoolMeta, mask: int, mode: Mode, until: float, now: float) -> None:
-        """Take in that caches may hold an answer ``until`` then."""
+        """Take in that caches may hold an answer until ``until``."""
         if mode not in CACHED:
             return
         version = version_of(meta, mask, mode)
@@ -153,19 +153,19 @@ class PoolBook:
     # -- accounts -----------------------------------------------------------------------------
 
     def _expect(self, key: PoolRRset, coming: PoolAccount, now: float) -> None:
-        """Declare what may come, with the largest TTL: until then the one of before is given."""
+        """Declare what may come, with the largest TTL; until it comes, the old answer is given."""
         self.announce(key, coming, now)
         uses = {any_of(key, coming.addresses): Use.POSSIBLE}
         self._declare(key, uses, self._accounts.of(key).ttl, now)
 
     def _give(self, key: PoolRRset, here: PoolAccount, now: float) -> None:
-        """Have the account be what is given out from now on, and what has been until now."""
+        """Set the account to what is given out from now on, with what was given out until now."""
         before = self._accounts.of(key)
         self._accounts.give(key, here, now)
         self._redeclare(key, before, now)
 
     def _redeclare(self, key: PoolRRset, before: PoolAccount, now: float) -> None:
-        """Declare the account of a pool as it is now."""
+        """Declare the account of a pool again, as it is now."""
         account = self._accounts.of(key)
         declared = self._declared.setdefault(key, {})
         old, new = any_of(key, before.addresses), any_of(key, account.addresses)
@@ -177,11 +177,11 @@ class PoolBook:
         self.changed |= account != before
 
     def _known(self, key: PoolRRset) -> set[str]:
-        """Return the addresses that are given out, or may be, or have been."""
+        """Return the addresses that are given out, may be, or have been."""
         return {target for one in self._ledger.versions(*key) for target in one.targets}
 
     def _end_of_undecided(self, key: PoolRRset, now: float) -> None:
-        """Note that from now on each answer is noted."""
+        """Note that every answer is noted from now on."""
         for version, use in self._declared.get(key, {}).items():
             if use == Use.SERVED:
                 self._ledger.retire(version, now)
@@ -209,7 +209,7 @@ def undecided(meta: PoolMeta) -> PoolAccount:
 
 
 def any_of(key: PoolRRset, addresses: Collection[str]) -> Version:
-    """Return what stands for any answer of a pool with some of ``addresses``."""
+    """Return the version that stands for any answer of a pool with some of ``addresses``."""
     targets = tuple(sorted(addresses))
     return Version(VersionKind.RRSET, key.owner, key.type, targets=targets)
 
@@ -248,7 +248,7 @@ def _targets(versions: Collection[Version]) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _among(key: PoolRRset, addresses: tuple[str, ...], select: str) -> Version:
-    """Return what stands for every answer that has ``addresses`` and some others."""
+    """Return the version that stands for every answer with ``addresses``, and maybe others."""
     rdatas = [packed(one) for one in addresses]
     found = rrset(key.owner, key.type, rdatas)
     return structs.replace(found, digest=digest_of(key.owner, f"{key.type} {select}", rdatas))

@@ -1,7 +1,7 @@
 """Searches zones for questions that are asked repeatedly.
 
-The images are searched once for each question; afterwards only those that change. While a zone
-is being replaced, what it had and what it will have both count.
+Each question searches all images once; afterwards only those that change. While a zone is being
+replaced, its old and its new content both count.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 
 class ServedSearch:
-    """Searches ``shelf``; from threads, one at a time, and asked from any."""
+    """Searches ``shelf`` in threads, one search at a time; any thread may ask for what is known."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
@@ -33,7 +33,7 @@ class ServedSearch:
         self._found: dict[CacheQuestion, _Zones] = {}
 
     def known(self, question: CacheQuestion) -> dict[Version, int] | None:
-        """Return what zones have that the question concerns; None if it must be searched."""
+        """Return what zones have that the question is about; None if a search is needed first."""
         zones = self._found.get(question)
         if zones is None:
             return None
@@ -58,7 +58,7 @@ class ServedSearch:
             self._found[question] = found
 
     def come(self, zones: Mapping[str, Shelved]) -> None:
-        """Search zones (by apex) that are about to be served, beside what they have had."""
+        """Search zones (by apex) that are about to be served, beside what they had."""
         with self._lock:
             for apex, zone in zones.items():
                 self._zones.setdefault(apex, {})[zone.image] = zone

@@ -1,8 +1,8 @@
 """Looks up in images on disk what zones have.
 
-A zone with a listing is looked up in that. Of one without, the image itself is asked: for a name
-by a query, as a client would; for an address, whether it stands in an answer. Takes time, so it is
-for threads.
+A zone with a listing is looked up in that. Without one, the image itself is asked: about a name by
+a query, as a client would; about an address by a search of its answers. This takes time: call it in
+threads.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class Shelf:
         return any(name.endswith(SUFFIX) for name in self._stock.files())
 
     def by_stem(self) -> dict[str, list[str]]:
-        """Return the images by the zone they may belong to."""
+        """Return the images, by the stem of the zone's file names."""
         return images.by_stem(self._stock)
 
     def find(self, apex: str, digest: str, names: Mapping[str, list[str]]) -> KnownZone | None:
-        """Return the zone with this digest, if an image of it is among ``names`` (by stem)."""
+        """Return the zone with this digest, if one of the images ``names`` (by stem) is its."""
         for name in names.get(images.stem(apex), ()):
             with suppress(ImageError):
                 meta = images.read_meta(self._stock, name)
@@ -85,7 +85,7 @@ class Shelf:
     ) -> tuple[CachedFor, ...] | None:
         """Return what caches may hold of a zone that was ``version``, and is ``zone`` now.
 
-        None if that is not known: no image of it is among ``names`` (by stem), or none with a
+        None if that is unknown: none of the images ``names`` (by stem) is its, or none has a
         listing.
         """
         old = self.find(version.owner, version.digest, names)
@@ -98,7 +98,7 @@ class Shelf:
         return held_after(old, new)
 
     def served(self, apex: str, zone: Shelved, question: CacheQuestion) -> dict[Version, int]:
-        """Return what of a zone the question concerns, with the TTLs."""
+        """Return what of a zone the question is about, with the TTLs."""
         if not question.target and not _could_hold(apex, question.name):
             return {}
         found: dict[Version, int] = {}
@@ -151,7 +151,7 @@ def _listed(meta: bytes, question: CacheQuestion) -> Iterator[tuple[Version, int
 
 
 def _leading_to(image: store.Image, apex: str, target: str) -> Iterator[tuple[Version, int]]:
-    """Yield a version that stands for all RRsets of a zone without listing that have an address."""
+    """Yield versions that stand for all RRsets with an address, of a zone without a listing."""
     for ttl in ttls_of(image, ip_address(target).packed):
         yield Version(VersionKind.RRSET, apex, ANY, targets=(target,)), ttl
 

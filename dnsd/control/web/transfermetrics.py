@@ -70,8 +70,8 @@ def families(found: TransferFigures) -> Iterator[MetricFamily]:
     )
     for key, text in (
         ("members", "Zones that a catalog has brought."),
-        ("held", "Zones that a catalog would have go, or begin anew, and that are held."),
-        ("clashes", "Members of a catalog that are others' zones, and not taken up."),
+        ("held", "Zones that a catalog would remove or reset, and that are held back."),
+        ("clashes", "Members of a catalog that the configuration or another catalog has."),
     ):
         samples = [({"catalog": name}, row[key]) for name, row in found.catalogs.items()]
         yield MetricFamily(f"dnsd_catalog_{key}", "gauge", text, samples)
