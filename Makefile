@@ -22,7 +22,7 @@ ANSWERING := tests/fuzz/test_corpus.py \
     $(addprefix tests/parity/test_,truncation.py zones.py) \
     $(addprefix tests/unit/test_,alias_pools.py compile_answers.py handover.py) \
     $(addprefix tests/unit/test_,hotpath_lingering.py image_store.py serve_worker.py)
-NATIVE := $(wildcard dnsd/*/*.pyx dnsd/*/*.pxd dnsd/*/*/*.pxi)
+NATIVE := $(wildcard dnsd/*/*.pyx dnsd/*/*.pxd dnsd/*/*/*.pxd)
 
 .PHONY: setup run lint test mutants peers bench deb clean
 

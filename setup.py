@@ -16,7 +16,6 @@ from setuptools.command.build_py import build_py
 
 ZONES = Path("zones")
 PACKAGE = Path("dnsd")
-INCLUDED = re.compile(r'^include "([^"]+)"', re.MULTILINE)
 USED = re.compile(r"^(?:from|cimport) (dnsd[\w.]+)", re.MULTILINE)
 
 
@@ -46,7 +45,7 @@ def extension(source: Path) -> Extension:
 
 
 def read_by(source: Path) -> set[Path]:
-    """Return the declarations and parts that ``source`` is compiled with, and those of these."""
+    """Return the declarations that ``source`` is compiled with, and those that these need."""
     found: set[Path] = set()
     left = [source, source.with_suffix(".pxd")]
     while left:
@@ -55,7 +54,6 @@ def read_by(source: Path) -> set[Path]:
             continue
         found.add(path)
         text = path.read_text(encoding="utf-8")
-        left += [path.parent / part for part in INCLUDED.findall(text)]
         left += [Path(*module.split(".")).with_suffix(".pxd") for module in USED.findall(text)]
     return found - {source}
 
@@ -63,7 +61,7 @@ def read_by(source: Path) -> set[Path]:
 setup(
     packages=find_packages(include=["dnsd", "dnsd.*"]),
     package_data={"dnsd": ["py.typed"], "dnsd.control.web": ["*.html"]},
-    exclude_package_data={"": ["*.pyx", "*.pxi", "*.pxd", "*.c"]},
+    exclude_package_data={"": ["*.pyx", "*.pxd", "*.c"]},
     ext_modules=[extension(source) for source in sorted(PACKAGE.rglob("*.pyx"))],
     cmdclass={"build_py": BuildWithZones},
     options={"build_ext": {"parallel": os.cpu_count()}},

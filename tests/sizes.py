@@ -31,7 +31,7 @@ class RoomSize(NamedTuple):
 
 def sizes() -> dict[str, RoomSize]:
     """Return the size of each package of dnsd, and of all together."""
-    paths = [path for end in ("py", "pyx", "pxi") for path in (ROOT / "dnsd").rglob(f"*.{end}")]
+    paths = [path for end in ("py", "pyx", "pxd") for path in (ROOT / "dnsd").rglob(f"*.{end}")]
     rooms = defaultdict(list)
     for path in paths:
         rooms[str(path.parent.relative_to(ROOT))].append(path)

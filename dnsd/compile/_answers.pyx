@@ -4,13 +4,13 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from dnsd.compile._denial cimport NO_DENIAL, NSEC3_CHAIN
 from dnsd.compile._parts cimport Parts, fold, is_subdomain, is_wildcard
 from dnsd.compile._writer cimport ANSWER, Item
+from dnsd.image.layout cimport COVER as PROOF_COVER, ENCLOSER as PROOF_ENCLOSER
+from dnsd.image.layout cimport MATCH as PROOF_MATCH, NO_DENIAL, NSEC3_CHAIN, WILD as PROOF_WILD
 from dnsd.zone._tree cimport CUT, EXISTS, REDIRECT, SPARE, Data, Node, Set
 
 from dnsd.compile.answers import MAX_LINKS as _MAX_LINKS
-from dnsd.image import layout
 from dnsd.wire.name import MAX_NAME as _MAX_NAME
 
 cdef enum:
@@ -24,15 +24,8 @@ cdef enum:
     RCODE_YXDOMAIN = 6
     MAX_LINKS = 16
     MAX_NAME = 255
-    PROOF_MATCH = 1
-    PROOF_COVER = 2
-    PROOF_WILD = 4
-    PROOF_ENCLOSER = 8
 
 assert (_MAX_LINKS, _MAX_NAME) == (MAX_LINKS, MAX_NAME)
-assert (layout.MATCH, layout.COVER, layout.WILD, layout.ENCLOSER) == (
-    PROOF_MATCH, PROOF_COVER, PROOF_WILD, PROOF_ENCLOSER
-)
 assert MAX_LINKS + 2 <= MOST_SEEN <= SPARE
 
 cdef uint8_t _root[1]

@@ -9,8 +9,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from dnsd.compile._answers cimport MOST_TYPES, Answers
 from dnsd.compile._denial cimport Chain
-from dnsd.compile._output cimport ALIGN, Output
+from dnsd.compile._output cimport Output
 from dnsd.compile._writer cimport Item, Pooled, Writer
+from dnsd.image.layout cimport ALIGN, CUT as FLAG_CUT, DNAME as FLAG_DNAME, ENTRY_SIZE, VERSION
 from dnsd.zone._table cimport Table
 from dnsd.zone._tree cimport CUT, EXISTS, REDIRECT, Node, Tree, fetch
 
@@ -26,13 +27,9 @@ from dnsd.wire.name import to_text
 from dnsd.zone.table import table_of
 
 cdef enum:
-    ENTRY_SIZE = 24
-    FLAG_CUT = 1
-    FLAG_DNAME = 2
     AHEAD = 8
 
-assert layout.ENTRY.size == ENTRY_SIZE
-assert (layout.CUT, layout.DNAME) == (FLAG_CUT, FLAG_DNAME)
+assert layout.VERSION == VERSION
 
 
 def image(zone, pools, bytes key, bytes meta):

@@ -3,7 +3,6 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from dnsd.zone._tree cimport Tree
 
 cdef enum:
-    NO_DENIAL, NSEC_CHAIN, NSEC3_CHAIN
     MOST_PROOFS = 4
 
 

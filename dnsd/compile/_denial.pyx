@@ -8,6 +8,8 @@ from libc.string cimport memcmp, memcpy, memset
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from dnsd.compile._output cimport more_of
+from dnsd.image.layout cimport HASH_SIZE, NO_DENIAL, NSEC3_CHAIN, NSEC_CHAIN
+from dnsd.wire.sha1 cimport sha1
 from dnsd.zone._tree cimport EMPTY, OCCLUDED, Tree
 
 from struct import pack
@@ -16,18 +18,11 @@ from dnsd.compile.denial import _SHA1_NO_FLAGS
 from dnsd.image import layout
 from dnsd.zone.hashing import is_proven
 
-include "../hotpath/native/digest.pxi"
-
 cdef enum:
     TYPE_NSEC = 47
     TYPE_NSEC3 = 50
     TYPE_NSEC3PARAM = 51
-    HASH_SIZE = 20
     MOST_SALT = 255
-
-assert (layout.NO_DENIAL, layout.NSEC_CHAIN, layout.NSEC3_CHAIN) == (
-    NO_DENIAL, NSEC_CHAIN, NSEC3_CHAIN
-)
 
 
 cdef int _order(const void *one, const void *other) noexcept nogil:

@@ -1,9 +1,5 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-cdef enum:
-    ALIGN = 8
-
-
 cdef struct Block:
     uint32_t hash
     uint32_t ref              # 0: the place is free

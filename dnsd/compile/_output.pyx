@@ -8,13 +8,10 @@ from libc.string cimport memcmp, memcpy, memset
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE, PyByteArray_Resize
 from cpython.bytes cimport PyBytes_AS_STRING
 
+from dnsd.image.layout cimport ALIGN
 from dnsd.wire.siphash cimport siphash13
 
 import os
-
-from dnsd.image import layout
-
-assert layout.ALIGN == ALIGN
 
 
 cdef void *more_of(void *array, uint64_t *room, uint64_t needed, size_t size) except NULL:

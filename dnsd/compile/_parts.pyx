@@ -4,12 +4,11 @@
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
 
-from dnsd.compile._denial cimport NO_DENIAL, Chain
+from dnsd.compile._denial cimport Chain
 from dnsd.compile._writer cimport ANSWER, AUTHORITY, GLUE, OPTIONAL, Item, Sections, Writer
+from dnsd.image.layout cimport NO_DENIAL, SIGNED as FLAG_SIGNED
+from dnsd.image.selection cimport DENIAL_TTL
 from dnsd.zone._tree cimport AT_CUT, CUT, OCCLUDED, Data, Set, Tree
-
-from dnsd.image import layout
-from dnsd.image.selection import DENIAL_TTL as _DENIAL_TTL
 
 cdef enum:
     TYPE_A = 1
@@ -21,10 +20,6 @@ cdef enum:
     TYPE_DS = 43
     TYPE_SVCB = 64
     TYPE_HTTPS = 65
-    DENIAL_TTL = 10
-    FLAG_SIGNED = 4
-
-assert (_DENIAL_TTL, layout.SIGNED) == (DENIAL_TTL, FLAG_SIGNED)
 
 
 cdef class Parts:

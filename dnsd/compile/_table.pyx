@@ -8,17 +8,8 @@ from libc.string cimport memcpy, memset
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
+from dnsd.image.layout cimport ALIGN, ENTRY_SIZE, MAX_PROBES
 from dnsd.wire.siphash cimport siphash13
-
-from dnsd.image import layout
-
-cdef enum:
-    ALIGN = 8
-    ENTRY_SIZE = 24
-    MAX_PROBES = 128
-
-assert (layout.ALIGN, layout.ENTRY.size, layout.PLACE.size) == (ALIGN, ENTRY_SIZE, 8)
-assert layout.MAX_PROBES == MAX_PROBES and layout.KEY_SIZE == 16
 
 
 cdef inline uint32_t _r32(const uint8_t *at) noexcept:

@@ -8,9 +8,6 @@ cdef enum:
     PARTS = 4
     MOST_PIECES = 128
 
-cdef enum:
-    BLOCK_SIZE = 24
-
 
 cdef struct Item:
     const uint8_t *owner      # uncompressed; NULL: the query name

@@ -10,11 +10,12 @@ from libc.string cimport memcmp, memcpy, memset
 
 from dnsd.compile._labels cimport folded, hashed, name_length, stands_in
 from dnsd.compile._output cimport Output, more_of
+from dnsd.image.layout cimport BLOCK_SIZE, COMPOSE as FLAG_COMPOSE, LINKS as LINKS_BIT
+from dnsd.image.layout cimport POINTER_LIMIT
 from dnsd.zone._tree cimport Set, Tree
 
 from dnsd.compile.writer import MAX_BODY as _MAX_BODY
 from dnsd.errors import ImageError
-from dnsd.image import layout
 from dnsd.wire.name import to_text
 
 cdef enum:
@@ -26,15 +27,10 @@ cdef enum:
     QNAME_AT = 12
     HEADS = 1024
     MOST_OPTIONAL = 255
-    FLAG_COMPOSE = 2
-    LINKS_BIT = 3
-    POINTER_LIMIT = 0x3FFF - 256
     MAX_BODY = 64752
     ENOUGH = 1 << 17          # nothing so long fits anywhere: no need to go on
 
-assert layout.BLOCK.size == BLOCK_SIZE
-assert (layout.COMPOSE, layout.LINKS) == (FLAG_COMPOSE, LINKS_BIT)
-assert (layout.POINTER_LIMIT, _MAX_BODY) == (POINTER_LIMIT, MAX_BODY)
+assert _MAX_BODY == MAX_BODY
 
 
 cdef class Sections:

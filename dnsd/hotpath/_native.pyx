@@ -10,35 +10,45 @@ says SERVFAIL.
 
 import os
 import socket
+from zlib import crc32
 
 cimport cython
-from libc.errno cimport EACCES, EAGAIN, EHOSTUNREACH, EINTR, ENETDOWN, ENETUNREACH, EPERM, errno
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcmp, memcpy, memset
-from libc.time cimport time as c_time
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uint8_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+from libc.time cimport time as c_time
 
-from dnsd.wire.siphash cimport siphash13, siphash13_of, siphash13_words, siphash24
+from dnsd.hotpath.native.batch cimport (
+    Batch, batch_free, batch_left, batch_new, batch_out, batch_receive, batch_reply,
+    batch_request, batch_send, dnsd_reply_from, FEW, LOOK, MSG_DONTWAIT, MSG_WAITFORONE, msghdr,
+)
+from dnsd.hotpath.native.clock cimport monotonic, nanoseconds, since_boot, whole_second
+from dnsd.hotpath.native.image cimport Zone
+from dnsd.hotpath.native.limit cimport limit_as
+from dnsd.hotpath.native.octets cimport DECLINED, LARGEST
+from dnsd.hotpath.native.pace cimport Pace, pace_may_wait, pace_note, pollfd, POLLIN
+from dnsd.hotpath.native.query cimport Request
+from dnsd.hotpath.native.records cimport Composed
+from dnsd.hotpath.native.respond cimport respond
+from dnsd.hotpath.native.server cimport MAX_SECRETS, Server, SMALLEST_ROOM
+from dnsd.hotpath.native.sketch cimport Sketch, sketch_begin
+from dnsd.hotpath.native.tap cimport tap_attach, tap_begin
+from dnsd.hotpath.native.zones cimport index_with, new_place, put_apex
+from dnsd.image.buckets cimport ROW
+from dnsd.image.demand cimport COLD, PAIRS
+from dnsd.image.layout cimport VERSION
+from dnsd.metrics.counters cimport COUNTERS_DIGEST
 
 from dnsd.hotpath._python import PythonHotPath
-from dnsd.hotpath.api import HAND_OVER, Client, Transport
-from dnsd.image import buckets, demand as demands, layout, tap as taps
-from dnsd.metrics.counters import INDEX, KINDS, RCODES
+from dnsd.hotpath.api import HAND_OVER, Client, Transport, packed
+from dnsd.image import layout
+from dnsd.metrics.counters import INDEX, NAMES
 from dnsd.wire import delivery
 
-include "native/counts.pxi"
-include "native/digest.pxi"
-
-assert layout.MAX_PROBES == MAX_PROBES and layout.KEY_SIZE == 16
-
-include "native/clock.pxi"
-include "native/query.pxi"
-include "native/image.pxi"
-include "native/respond.pxi"
-include "native/sockets.pxi"
-include "native/linger.pxi"
+if layout.VERSION != VERSION or crc32(" ".join(NAMES).encode()) & 0x7FFFFFFF != COUNTERS_DIGEST:
+    raise ImportError("it was built from another version: make setup builds it anew")
 
 
 # Nothing in it refers back to it; and the collector would clear the memoryview of the counters
@@ -90,6 +100,7 @@ cdef class NativeHotPath:
         if not (self.server.by_apex and self.scratch and self.batch and self.server.composed):
             raise MemoryError
         memcpy(self.server.composed.key, self.server.key, 16)
+        self.batch.sent_within = nanoseconds(delivery.SENT_WITHIN_S)
 
     cdef _configure(self, settings):
         cdef bytes nsid = settings.nsid if settings.nsid is not None else b""
@@ -111,31 +122,10 @@ cdef class NativeHotPath:
             memcpy(self.server.secrets[i], PyBytes_AS_STRING(secret), 16)
 
     cdef _limit(self, limiter):
-        cdef Limit *limit = &self.server.limit
         cdef uint64_t[::1] words = limiter.memory.words
         cdef uint64_t[::1] rows = limiter.memory.rows
-        cdef bytes key = limiter.memory.key, address, mask
-        cdef int i
-        if len(key) != 16:
-            raise ValueError("the key of rate limits has 16 octets")
         self.limits = limiter.memory
-        limit.exempt = <Exempt *>calloc(len(limiter.exempt) + 1, sizeof(Exempt))
-        if limit.exempt == NULL:
-            raise MemoryError
-        for i, network in enumerate(limiter.exempt):
-            address, mask = network.network_address.packed, network.netmask.packed
-            limit.exempt[i].octets = len(address)
-            memcpy(limit.exempt[i].address, PyBytes_AS_STRING(address), len(address))
-            memcpy(limit.exempt[i].mask, PyBytes_AS_STRING(mask), len(mask))
-        limit.n_exempt = len(limiter.exempt)
-        memcpy(limit.key, PyBytes_AS_STRING(key), 16)
-        limit.sets, limit.n_rows = limiter.sets, rows.shape[0] // ROW
-        limit.interval, limit.depth = limiter.interval, limiter.depth
-        law = limiter.law
-        limit.slip = law.slip
-        limit.ipv4_prefix, limit.ipv6_prefix = law.ipv4_prefix, law.ipv6_prefix
-        limit.masks[0], limit.masks[1] = mask_of(law.ipv4_prefix), mask_of(law.ipv6_prefix)
-        limit.words, limit.rows = &words[0], &rows[0]
+        limit_as(&self.server.limit, limiter, &words[0], &rows[0], rows.shape[0] // ROW)
 
     cdef _sketch(self, cells):
         cdef Sketch *sketch = &self.server.sketch
@@ -181,7 +171,7 @@ cdef class NativeHotPath:
         self.python.put_zone(apex, image, cells)
         index = self.places.get(apex)
         if index is None:
-            index = self._vacant_place()
+            index = self.vacant.pop() if self.vacant else new_place(&self.server)
             self.places[apex] = index
             self.server.lengths[zone.apex_length] += 1
             self.server.zones[<int>index] = zone
@@ -249,19 +239,6 @@ cdef class NativeHotPath:
             zone.words, zone.notes = &its_words[0], &its_notes[0]
             zone.counts = &its_counts[0]
 
-    cdef _vacant_place(self):
-        if self.vacant:
-            return self.vacant.pop()
-        cdef int count = self.server.n_zones
-        cdef Zone *zones
-        if count % 64 == 0:
-            zones = <Zone *>realloc(self.server.zones, (count + 64) * sizeof(Zone))
-            if zones == NULL:
-                raise MemoryError
-            self.server.zones = zones
-        self.server.n_zones += 1
-        return count
-
     cdef _index(self, int index):
         if 2 * len(self.places) > self.server.apex_mask + 1:
             self._reindex(4 * (self.server.apex_mask + 1))
@@ -269,14 +246,7 @@ cdef class NativeHotPath:
             put_apex(&self.server, index)
 
     cdef _reindex(self, int size):
-        cdef int *by_apex = <int *>calloc(size, sizeof(int))
-        if by_apex == NULL:
-            raise MemoryError
-        free(self.server.by_apex)
-        self.server.by_apex = by_apex
-        self.server.apex_mask = size - 1
-        for index in self.places.values():
-            put_apex(&self.server, index)
+        index_with(&self.server, size, self.places.values())
 
     def answer(self, bytes packet not None, double now, client):
         """See :meth:`dnsd.hotpath.api.HotPath.answer`."""
@@ -293,9 +263,9 @@ cdef class NativeHotPath:
         sketch_begin(&self.server.sketch)
         tap_begin(&self.server.tap)
         request.port = client[2]
-        cdef bytes packed = _packed(address)
-        request.address = <const uint8_t *>PyBytes_AS_STRING(packed)
-        request.address_length = len(packed)
+        cdef bytes octets = packed(address)
+        request.address = <const uint8_t *>PyBytes_AS_STRING(octets)
+        request.address_length = len(octets)
         length = respond(&self.server, &request, self.scratch, LARGEST)
         if length == DECLINED:
             return self.python.answer(packet, now, client)
@@ -376,8 +346,8 @@ cdef class NativeHotPath:
         cdef Request *request = &self.batch.requests[i]
         packet = PyBytes_FromStringAndSize(<char *>request.packet, request.size)
         family = socket.AF_INET if request.address_length == 4 else socket.AF_INET6
-        packed = PyBytes_FromStringAndSize(<char *>request.address, request.address_length)
-        client = Client(Transport.UDP, socket.inet_ntop(family, packed), request.port)
+        octets = PyBytes_FromStringAndSize(<char *>request.address, request.address_length)
+        client = Client(Transport.UDP, socket.inet_ntop(family, octets), request.port)
         response = self.python.answer(packet, float(now), client)
         if response == HAND_OVER and response is not None:
             self._hand_over(i, packet)
@@ -388,9 +358,43 @@ cdef class NativeHotPath:
         return len(response)
 
 
-include "native/lingering.pxi"
+cdef class _Lingering:
+    """One socket's turns; see :meth:`dnsd.hotpath.api.Draining.lingering`."""
 
+    cdef NativeHotPath hotpath
+    cdef int fd
+    cdef int64_t turn
+    cdef Pace pace
 
-cdef bytes _packed(str address):
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.inet_pton(family, address.partition("%")[0])
+    def __cinit__(self, NativeHotPath hotpath not None, int fd, others, double turn):
+        cdef int other, i
+        self.turn = nanoseconds(turn)
+        memset(&self.pace, 0, sizeof(Pace))
+        self.hotpath = hotpath
+        self.fd = fd
+        self.pace.others = <pollfd *>calloc(len(others) + 1, sizeof(pollfd))
+        if self.pace.others == NULL:
+            raise MemoryError
+        for i, other in enumerate(others):
+            self.pace.others[i].fd = other
+            self.pace.others[i].events = POLLIN
+            self.pace.n_others = i + 1
+
+    def __dealloc__(self):
+        free(self.pace.others)
+
+    def __call__(self):
+        cdef int64_t now = monotonic(), until = now + self.turn
+        cdef int flags = MSG_DONTWAIT, received
+        while True:
+            received = self.hotpath._exchange(self.fd, flags, until)
+            now = pace_note(&self.pace, received, flags != MSG_DONTWAIT)
+            if received == 0 or now >= until:
+                break
+            if pace_may_wait(&self.pace, now):
+                flags = MSG_WAITFORONE
+            elif received <= FEW:
+                break
+            else:
+                flags = MSG_DONTWAIT
+        return received > FEW or self.hotpath.owes

@@ -6,6 +6,7 @@ Owned by neither twin: ``_python`` (readable) and ``_native`` (Cython) both impl
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
@@ -37,6 +38,12 @@ class Client(NamedTuple):
     transport: Transport
     address: str
     port: int = 0
+
+
+def packed(address: str) -> bytes:
+    """Return the octets of a client's ``address``, without the zone of a link-local one."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.inet_pton(family, address.partition("%")[0])
 
 
 @dataclass(frozen=True, slots=True)

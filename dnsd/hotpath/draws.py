@@ -7,19 +7,19 @@ them with the number 0, and simple clients count.
 from __future__ import annotations
 
 import os
-import socket
 from functools import lru_cache
 from math import inf, log
 from typing import TYPE_CHECKING
 
+from dnsd.hotpath.api import packed
 from dnsd.wire.siphash import siphash13
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _M = (1 << 64) - 1
-_NETWORK = {socket.AF_INET: 3, socket.AF_INET6: 7}
-"""Octets of a client's address that count: a /24, a /56."""
+_NETWORK = {4: 3, 16: 7}
+"""Octets of a client's address that count, by how many it has: a /24, a /56."""
 _RDATA = 16
 """Octets to which shorter rdata is filled up."""
 _KNOWN = 1024
@@ -84,6 +84,5 @@ def steady(key: bytes, address: str, rdatas: tuple[bytes, ...], weights: tuple[i
 
 
 def _network(address: str) -> bytes:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    packed = socket.inet_pton(family, address.partition("%")[0])
-    return packed[: _NETWORK[family]].ljust(8, b"\0")
+    octets = packed(address)
+    return octets[: _NETWORK[len(octets)]].ljust(8, b"\0")

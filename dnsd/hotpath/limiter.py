@@ -14,7 +14,6 @@ of as it likes share a bucket; no client's answer is in the bucket of a flood fo
 
 from __future__ import annotations
 
-import socket
 import time
 from enum import IntEnum
 from functools import lru_cache
@@ -22,6 +21,7 @@ from ipaddress import ip_network
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from dnsd.hotpath.api import packed
 from dnsd.image import buckets, layout
 from dnsd.image.buckets import ROW, TIME_BITS, WAYS, BucketRow
 from dnsd.metrics.counters import INDEX, KINDS
@@ -148,20 +148,17 @@ class Limiter:
 
     def source(self, address: str) -> ClientNetwork:
         """Return the source that ``address`` belongs to."""
-        plain = address.partition("%")[0]
-        if ":" in plain:
-            kind, family, length = socket.AF_INET6, 6, self.law.ipv6_prefix
-        else:
-            kind, family, length = socket.AF_INET, 4, self.law.ipv4_prefix
-        packed = socket.inet_pton(kind, plain)
+        octets = packed(address)
+        ipv6 = len(octets) == 16
+        family, length = (6, self.law.ipv6_prefix) if ipv6 else (4, self.law.ipv4_prefix)
         exempt = any(
             network.version == family
-            and int.from_bytes(packed) & int(network.netmask) == int(network.network_address)
+            and int.from_bytes(octets) & int(network.netmask) == int(network.network_address)
             for network in self.exempt
         )
-        octets = (packed + bytes(4))[:8]
+        front = (octets + bytes(4))[:8]
         mask = (1 << 64) - (1 << 64 - length)
-        return ClientNetwork((int.from_bytes(octets) & mask).to_bytes(8), length, family, exempt)
+        return ClientNetwork((int.from_bytes(front) & mask).to_bytes(8), length, family, exempt)
 
     def _take(self, digest: int, now: int) -> bool:
         """Take an answer out of the bucket of ``digest``, if there is one left.

@@ -5,12 +5,12 @@ What is counted is what caches go by: an answer that was sent whole. Knows respo
 
 from __future__ import annotations
 
-import socket
 import time
 from math import ceil
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from dnsd.hotpath.api import packed
 from dnsd.hotpath.limiter import AnswerKind
 from dnsd.image.demand import (
     COLD,
@@ -99,11 +99,11 @@ class Sketch:
             return
         head[at + Head.TAKEN] += 1
         head[at + Head.HOUR + int(now) // 3600 % HOURS] += 1
-        packed = _packed(address)
-        digest = siphash13(self._key, PAIR + packed + _TYPE(rtype) + name) or 1
+        octets = packed(address)
+        digest = siphash13(self._key, PAIR + octets + _TYPE(rtype) + name) or 1
         place, is_new = self.place(digest)
         if is_new:
-            self._put(place, packed, name, rtype, response)
+            self._put(place, octets, name, rtype, response)
             self.cells.keys[place] = digest
         if place >= 0:
             self._count(place, ceil(time.monotonic()))
@@ -167,8 +167,3 @@ def _held(response: bytes, at: int) -> tuple[int, bool]:
         at += 10 + length
         least = min(least, ttl)
     return (0 if least == _NO_TTL else least), not ancount
-
-
-def _packed(address: str) -> bytes:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.inet_pton(family, address.partition("%")[0])

@@ -5,10 +5,10 @@ While nobody does, it is one look at a cell. It knows no clock but the monotonic
 
 from __future__ import annotations
 
-import socket
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
+from dnsd.hotpath.api import packed
 from dnsd.hotpath.limiter import Admission
 from dnsd.image.tap import (
     ALIGNED,
@@ -65,7 +65,7 @@ class Tap:
             or (flags & TapFlag.ODD and control[TapControl.ODD])
         ):
             return
-        packed = _packed(client.address)
+        octets = packed(client.address)
         head[TapHead.TAKEN] = taken = head[TapHead.TAKEN] + 1
         answer = response or b""
         query_kept, response_kept = packet[:MOST], answer[:MOST]
@@ -83,11 +83,11 @@ class Tap:
             len(answer),
             len(query_kept),
             len(response_kept),
-            4 if len(packed) == 4 else 6,
+            4 if len(octets) == 4 else 6,
             client.transport,
             body.rcode,
             body.account.kind,
-            packed,
+            octets,
         )
         self._write((entry + query_kept + response_kept).ljust(size, b"\0"))
 
@@ -102,8 +102,3 @@ class Tap:
             place = 0
         ring[place : place + len(entry)] = entry
         head[TapHead.WRITTEN] = end
-
-
-def _packed(address: str) -> bytes:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.inet_pton(family, address.partition("%")[0])

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import numbers
 from tests.sizes import body_lines, sizes
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "dnsd").rglob("*.py"))
-NATIVE = sorted(path for end in ("*.pyx", "*.pxi") for path in (ROOT / "dnsd").rglob(end))
+NATIVE = sorted(path for end in ("*.pyx", "*.pxd") for path in (ROOT / "dnsd").rglob(end))
 
 
 BENCH = sorted((ROOT / "bench").rglob("*.py"))
@@ -129,6 +130,13 @@ def test_every_function_fits_on_a_screen() -> None:
             if (lines := body_lines(node)) > LINES_OF_A_FUNCTION:
                 too_long[f"{named(path)}: {node.name}"] = lines
     assert too_long == {}
+
+
+def test_native_modules_have_the_numbers_of_the_python_modules() -> None:
+    """``python -m tests.numbers`` writes them anew; then the native modules are built again."""
+    assert {named(path): path.read_text() for path in numbers.declarations()} == {
+        named(path): text for path, text in numbers.declarations().items()
+    }
 
 
 # -- ARCHITECTURE ------------------------------------------------------------------------------

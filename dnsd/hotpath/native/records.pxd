@@ -1,5 +1,13 @@
-# Records of an answer in the making, read from blocks; written.pxi writes them. Both are the twin of
-# dnsd.wire.records. Little more is read than there is room for.
+# Records of an answer in the making, read from blocks; ``written`` writes them. Both are the
+# twin of dnsd.wire.records. Little more is read than there is room for.
+
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memcmp, memcpy
+
+from dnsd.hotpath.native.image cimport Block
+from dnsd.hotpath.native.octets cimport FAULT, LARGEST, lower8, n16, u16
+from dnsd.hotpath.native.query cimport Name
+
 
 cdef enum:
     TYPE_NS = 2
@@ -8,9 +16,7 @@ cdef enum:
     TYPE_PTR = 12
     TYPE_MX = 15
     TYPE_DNAME = 39
-    TYPE_NSEC = 47
     YXDOMAIN = 6
-    FULL = -3                 # there is no room for more
     MAX_LINKS = 16
     MAX_GROUPS = 255          # a block has no more
     MAX_RUNS = 512            # RRsets of a chain and its proofs: some 200
@@ -81,15 +87,7 @@ cdef struct Composed:
     uint32_t stamps
 
 
-cdef inline uint64_t lower8(uint64_t octets) noexcept nogil:
-    """Eight octets, ASCII letters in lower case."""
-    cdef uint64_t ones = 0x0101010101010101ULL
-    cdef uint64_t low = octets & 127 * ones
-    cdef uint64_t letters = low + (128 - 65) * ones & ~(low + (128 - 91) * ones) & ~octets & 128 * ones
-    return octets | letters >> 2
-
-
-cdef int name_of(const uint8_t *octets, int length, Name *name) noexcept nogil:
+cdef inline int name_of(const uint8_t *octets, int length, Name *name) noexcept nogil:
     """Take the uncompressed name, of which 256 octets can be read, apart; FAULT if it is none."""
     cdef int at = 0, i
     cdef uint64_t word
@@ -112,7 +110,7 @@ cdef int name_of(const uint8_t *octets, int length, Name *name) noexcept nogil:
     return 0
 
 
-cdef int read_name(const Source *source, int *at, uint8_t *out) noexcept nogil:
+cdef inline int read_name(const Source *source, int *at, uint8_t *out) noexcept nogil:
     """Write the name at ``at`` uncompressed; return its length or FAULT, move ``at`` behind it."""
     cdef const uint8_t *octets = source.body
     cdef int size = source.end, here = at[0], copied = here, begin = here, end = 0, n = 0, length
@@ -152,7 +150,7 @@ cdef inline int names_inside(int rtype, int *before) noexcept nogil:
     return rtype == TYPE_NS or rtype == TYPE_CNAME or rtype == TYPE_PTR or rtype == TYPE_MX
 
 
-cdef void read_from(Composed *c, Source *source, const Block *block, const uint8_t *name, int length, Record *record) noexcept nogil:
+cdef inline void read_from(Composed *c, Source *source, const Block *block, const uint8_t *name, int length, Record *record) noexcept nogil:
     """Begin to read the block's records, as they are for a query for ``name``."""
     c.stamps += 1
     source.stamp = c.stamps
@@ -164,7 +162,7 @@ cdef void read_from(Composed *c, Source *source, const Block *block, const uint8
     record.rtype = -1
 
 
-cdef int read_record(const Source *source, int *at, Record *record) noexcept nogil:
+cdef inline int read_record(const Source *source, int *at, Record *record) noexcept nogil:
     """Read the record at ``at``, the next one after ``record``, and move ``at`` behind it."""
     cdef uint8_t owner[256]
     cdef int here = at[0], length, pointer = 0
@@ -195,6 +193,3 @@ cdef int read_record(const Source *source, int *at, Record *record) noexcept nog
         return FAULT
     at[0] = record.end
     return 0
-
-
-include "written.pxi"

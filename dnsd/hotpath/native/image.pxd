@@ -1,24 +1,22 @@
+# cython: cdivision=True
 # The image as a query reads it: the twin of dnsd.image.reader. Every offset that comes from
 # the file is checked against its size; a FAULT makes the caller decline the packet.
 
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memcmp, memcpy
+
+from dnsd.hotpath.native.octets cimport FAULT, u16, u32
+from dnsd.hotpath.native.query cimport Name
+from dnsd.image.layout cimport (
+    BLOCK_SIZE, COVER, CUT, ENCLOSER, ENTRY_SIZE, HASH_SIZE, KEY_SIZE, MATCH, MAX_PROBES,
+    NSEC3_CHAIN, WILD,
+)
+from dnsd.wire.sha1 cimport sha1
+from dnsd.wire.siphash cimport siphash13
+
+
 cdef enum:
-    FAULT = -1
     MAX_PIECES = 80
-    MAX_PROBES = 128          # no entry is further from its place: see dnsd.image.layout
-    CUT = 1
-    DNAME_BELOW = 2
-    ENTRY_SIZE = 24
-    BLOCK_SIZE = 24
-    NSEC_CHAIN = 1
-    NSEC3_CHAIN = 2
-    PROVE_MATCH = 1
-    PROVE_COVER = 2
-    PROVE_WILD = 4
-    PROVE_ENCLOSER = 8
-    AUTHORITATIVE = 1
-    COMPOSE = 2
-    SIGNED = 4
-    LINKS = 3                 # how far the number of links is shifted in the flags
 
 
 cdef struct Zone:
@@ -33,7 +31,7 @@ cdef struct Zone:
     int denial
     uint64_t table
     uint32_t mask
-    uint8_t key[16]           # of the hash that finds names in the table
+    uint8_t key[KEY_SIZE]     # of the hash that finds names in the table
     uint64_t apex_entry
     uint64_t nodata[2]
     uint64_t nxdomain[2]
@@ -76,21 +74,11 @@ cdef struct Place:
     bint expanded
 
 
-cdef inline int u16(const uint8_t *at) noexcept nogil:
-    return at[0] | at[1] << 8
-
-
-cdef inline uint32_t u32(const uint8_t *at) noexcept nogil:
-    cdef uint32_t value
-    memcpy(&value, at, 4)
-    return value
-
-
 cdef inline bint within(const Zone *zone, uint64_t at, uint64_t length) noexcept nogil:
     return at <= zone.size and length <= zone.size - at
 
 
-cdef int read_entry(const Zone *zone, uint64_t at, Entry *entry) noexcept nogil:
+cdef inline int read_entry(const Zone *zone, uint64_t at, Entry *entry) noexcept nogil:
     cdef const uint8_t *p
     if not within(zone, at, ENTRY_SIZE):
         return FAULT
@@ -110,7 +98,7 @@ cdef int read_entry(const Zone *zone, uint64_t at, Entry *entry) noexcept nogil:
     return 0
 
 
-cdef uint64_t find(const Zone *zone, const uint8_t *name, int length) noexcept nogil:
+cdef inline uint64_t find(const Zone *zone, const uint8_t *name, int length) noexcept nogil:
     """The entry of the lower-case ``name``, or 0."""
     cdef uint32_t digest = <uint32_t>siphash13(zone.key, name, length)
     cdef uint32_t place = digest & zone.mask
@@ -147,7 +135,7 @@ cdef inline int suffix_length(const Name *name, int level) noexcept nogil:
     return name.length - (name.offsets[name.labels - level] if level else name.length - 1)
 
 
-cdef int search(const Zone *zone, const Name *name, Place *place) noexcept nogil:
+cdef inline int search(const Zone *zone, const Name *name, Place *place) noexcept nogil:
     """Find ``name`` or its closest encloser, by bisection over the levels."""
     cdef uint64_t entry
     cdef int low, high, middle
@@ -180,7 +168,7 @@ cdef int search(const Zone *zone, const Name *name, Place *place) noexcept nogil
     return 0
 
 
-cdef uint64_t block_for(const Zone *zone, const Entry *entry, int qtype, int signed_) noexcept nogil:
+cdef inline uint64_t block_for(const Zone *zone, const Entry *entry, int qtype, int signed_) noexcept nogil:
     """The block that answers ``qtype`` at ``entry``."""
     cdef const uint8_t *types = zone.image + entry.at + ENTRY_SIZE
     cdef int i, index = -1
@@ -198,7 +186,7 @@ cdef uint64_t block_for(const Zone *zone, const Entry *entry, int qtype, int sig
     return <uint64_t>u32(types) * 8
 
 
-cdef int read_block(const Zone *zone, uint64_t at, Block *block) noexcept nogil:
+cdef inline int read_block(const Zone *zone, uint64_t at, Block *block) noexcept nogil:
     cdef const uint8_t *p
     cdef uint64_t need
     cdef int longest
@@ -234,7 +222,7 @@ cdef int read_block(const Zone *zone, uint64_t at, Block *block) noexcept nogil:
     return 0
 
 
-cdef int canonical_key(const Name *name, uint8_t *key) noexcept nogil:
+cdef inline int canonical_key(const Name *name, uint8_t *key) noexcept nogil:
     """Write the canonical sort key of ``name`` (at most 510 octets); return its length."""
     cdef int at = 0, i, j, length
     cdef uint8_t c
@@ -256,7 +244,7 @@ cdef int canonical_key(const Name *name, uint8_t *key) noexcept nogil:
     return at
 
 
-cdef int64_t cover_key(const Zone *zone, const uint8_t *key, int length) noexcept nogil:
+cdef inline int64_t cover_key(const Zone *zone, const uint8_t *key, int length) noexcept nogil:
     """The piece of the NSEC whose span holds ``key``."""
     cdef uint32_t low = 0, high = zone.denial_count, middle
     cdef uint64_t at
@@ -278,33 +266,33 @@ cdef int64_t cover_key(const Zone *zone, const uint8_t *key, int length) noexcep
     return <int64_t>u32(zone.image + zone.denial_index + 8 * <uint64_t>middle + 4) * 8
 
 
-cdef int64_t cover_hash(const Zone *zone, const uint8_t *digest) noexcept nogil:
+cdef inline int64_t cover_hash(const Zone *zone, const uint8_t *digest) noexcept nogil:
     """The piece of the NSEC3 whose span holds ``digest``."""
     cdef uint32_t low = 0, high = zone.denial_count, middle
     cdef const uint8_t *hashes = zone.image + zone.denial_index
     while low < high:
         middle = low + (high - low) // 2
-        if memcmp(digest, hashes + 20 * <uint64_t>middle, 20) < 0:
+        if memcmp(digest, hashes + HASH_SIZE * <uint64_t>middle, HASH_SIZE) < 0:
             high = middle
         else:
             low = middle + 1
     middle = (low if low else zone.denial_count) - 1
-    return <int64_t>u32(hashes + 20 * <uint64_t>zone.denial_count + 4 * <uint64_t>middle) * 8
+    return <int64_t>u32(hashes + HASH_SIZE * <uint64_t>zone.denial_count + 4 * <uint64_t>middle) * 8
 
 
-cdef void hash_name(const Zone *zone, const uint8_t *name, int length, uint8_t *out) noexcept nogil:
+cdef inline void hash_name(const Zone *zone, const uint8_t *name, int length, uint8_t *out) noexcept nogil:
     cdef uint8_t message[512]
     cdef int i
     memcpy(message, name, length)
     memcpy(message + length, zone.salt, zone.salt_length)
     sha1(message, length + zone.salt_length, out)
     for i in range(zone.iterations):
-        memcpy(message, out, 20)
-        memcpy(message + 20, zone.salt, zone.salt_length)
-        sha1(message, 20 + zone.salt_length, out)
+        memcpy(message, out, HASH_SIZE)
+        memcpy(message + HASH_SIZE, zone.salt, zone.salt_length)
+        sha1(message, HASH_SIZE + zone.salt_length, out)
 
 
-cdef int64_t cover(const Zone *zone, const Name *name, int level) noexcept nogil:
+cdef inline int64_t cover(const Zone *zone, const Name *name, int level) noexcept nogil:
     cdef uint8_t key[512]
     if zone.denial_count == 0 or level >= name.labels:
         return FAULT
@@ -314,7 +302,7 @@ cdef int64_t cover(const Zone *zone, const Name *name, int level) noexcept nogil
     return cover_key(zone, key, canonical_key(name, key))
 
 
-cdef int add_piece(uint64_t *pieces, int count, int64_t piece) noexcept nogil:
+cdef inline int add_piece(uint64_t *pieces, int count, int64_t piece) noexcept nogil:
     """Append ``piece`` unless it is none or there already; return the new count or FAULT."""
     cdef int i
     if piece == 0:
@@ -328,7 +316,7 @@ cdef int add_piece(uint64_t *pieces, int count, int64_t piece) noexcept nogil:
     return count + 1
 
 
-cdef int prove(
+cdef inline int prove(
     const Zone *zone, const Name *name, const Place *place, int wanted, uint64_t *pieces, int count
 ) noexcept nogil:
     """Append the pieces that prove what is ``wanted``; return the new count or FAULT."""
@@ -343,13 +331,13 @@ cdef int prove(
                 zone, find(zone, suffix(name, level), suffix_length(name, level)), &encloser
             ) == FAULT:
                 return FAULT
-    if wanted & PROVE_ENCLOSER:
+    if wanted & ENCLOSER:
         count = add_piece(pieces, count, <int64_t>encloser.match)
-    if wanted & PROVE_COVER and count >= 0:
+    if wanted & COVER and count >= 0:
         count = add_piece(pieces, count, cover(zone, name, level))
-    if wanted & PROVE_WILD and count >= 0:
+    if wanted & WILD and count >= 0:
         count = add_piece(pieces, count, <int64_t>encloser.wild)
-    if wanted & PROVE_MATCH and count >= 0:
+    if wanted & MATCH and count >= 0:
         if read_entry(zone, place.entry, &entry) == FAULT:
             return FAULT
         count = add_piece(pieces, count, <int64_t>entry.match)

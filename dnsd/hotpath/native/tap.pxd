@@ -1,34 +1,22 @@
 # What workers were asked and what they answered: the twin of dnsd.hotpath.tap, in the same memory.
 
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memcpy, memset
+
+from dnsd.hotpath.native.clock cimport monotonic
+from dnsd.hotpath.native.limit cimport SEND, SLIP
+from dnsd.hotpath.native.query cimport REFUSED, Request
+from dnsd.image.tap cimport (
+    ENTRY_SIZE, GOLDEN, LONGEST_TOOK, MOST, RING, TAPCONTROL_ODD, TAPCONTROL_SLOW,
+    TAPCONTROL_THRESHOLD, TAPFLAG_GAP, TAPFLAG_LIMITED, TAPFLAG_REFUSED, TAPFLAG_SLIPPED,
+    TAPFLAG_SLOW, TAPHEAD_ASKED, TAPHEAD_RESERVED, TAPHEAD_TAKEN, TAPHEAD_WRITTEN,
+)
+
 cdef extern from *:
     """
     #define dnsd_before_stores() __atomic_thread_fence(__ATOMIC_RELEASE)
     """
     void dnsd_before_stores() nogil
-
-assert (taps.RING, taps.MOST, taps.ENTRY.size, taps.ALIGNED) == (1 << 21, 4096, 64, 8)
-
-cdef enum:
-    RING = 2097152
-    MOST_KEPT = 4096
-    TAP_ENTRY = 64
-    TAP_THRESHOLD = 0
-    TAP_ODD = 1
-    TAP_SLOW = 2
-    TAP_WRITTEN = 0
-    TAP_RESERVED = 1
-    TAP_TAKEN = 2
-    TAP_ASKED = 3
-    IS_LIMITED = 1
-    IS_SLIPPED = 2
-    IS_REFUSED = 4
-    IS_SLOW = 8
-    IS_GAP = 16
-
-
-cdef uint32_t GOLDEN = taps.GOLDEN
-cdef int64_t LONGEST_TOOK = taps.LONGEST_TOOK
-
 
 cdef struct Tap:
     const uint64_t *control   # NULL: there is no memory for it
@@ -58,10 +46,7 @@ cdef packed struct TapEntry:     # as dnsd.image.tap.ENTRY
     uint8_t address[16]
 
 
-assert sizeof(TapEntry) == TAP_ENTRY
-
-
-cdef tap_attach(Tap *tap, cells):
+cdef inline int tap_attach(Tap *tap, cells) except -1:
     """Have ``tap`` work on ``cells``, which somebody keeps."""
     cdef const uint64_t[::1] control = cells.control
     cdef uint64_t[::1] head = cells.head
@@ -69,15 +54,16 @@ cdef tap_attach(Tap *tap, cells):
     if ring.shape[0] != RING:
         raise ValueError("a tap has a ring")
     tap.control, tap.head, tap.ring = &control[0], &head[0], &ring[0]
+    return 0
 
 
 cdef inline void tap_begin(Tap *tap) noexcept nogil:
     """Follow control."""
     if tap.control == NULL:
         return
-    tap.threshold = tap.control[TAP_THRESHOLD]
-    tap.odd = tap.control[TAP_ODD] != 0
-    tap.slow = tap.control[TAP_SLOW]
+    tap.threshold = tap.control[TAPCONTROL_THRESHOLD]
+    tap.odd = tap.control[TAPCONTROL_ODD] != 0
+    tap.slow = tap.control[TAPCONTROL_SLOW]
 
 
 cdef inline bint is_below(uint64_t number, uint64_t threshold) noexcept nogil:
@@ -91,21 +77,21 @@ cdef inline bint is_listened(const Tap *tap) noexcept nogil:
 
 cdef inline int64_t tap_clock(const Tap *tap) noexcept nogil:
     """When a query begins that may be taken; 0 if it will not be, whatever becomes of it."""
-    cdef uint64_t number = tap.head[TAP_ASKED] + 1
+    cdef uint64_t number = tap.head[TAPHEAD_ASKED] + 1
     if tap.odd or is_below(number, tap.threshold):
         return monotonic()
     return 0
 
 
-cdef uint8_t *tap_reserve(const Tap *tap, int size) noexcept nogil:
+cdef inline uint8_t *tap_reserve(const Tap *tap, int size) noexcept nogil:
     """Say that ``size`` octets are about to be written; return where."""
-    cdef uint64_t at = tap.head[TAP_WRITTEN]
+    cdef uint64_t at = tap.head[TAPHEAD_WRITTEN]
     cdef uint64_t place = at & (RING - 1), gap = 0
     cdef uint32_t length
-    cdef uint16_t flags = IS_GAP
+    cdef uint16_t flags = TAPFLAG_GAP
     if place + size > RING:
         gap = RING - place
-    tap.head[TAP_RESERVED] = at + gap + size
+    tap.head[TAPHEAD_RESERVED] = at + gap + size
     dnsd_before_stores()
     if gap == 0:
         return tap.ring + place
@@ -116,51 +102,51 @@ cdef uint8_t *tap_reserve(const Tap *tap, int size) noexcept nogil:
     return tap.ring
 
 
-cdef void tap_write(
+cdef inline void tap_write(
     const Tap *tap, const Request *request, TapEntry *entry, const uint8_t *response
 ) noexcept nogil:
-    cdef int used = TAP_ENTRY + entry.query_kept + entry.response_kept
+    cdef int used = ENTRY_SIZE + entry.query_kept + entry.response_kept
     cdef uint8_t *into
     entry.size = (used + 7) & ~7
     into = tap_reserve(tap, entry.size)
-    memcpy(into, entry, TAP_ENTRY)
-    memcpy(into + TAP_ENTRY, request.packet, entry.query_kept)
-    memcpy(into + TAP_ENTRY + entry.query_kept, response, entry.response_kept)
+    memcpy(into, entry, ENTRY_SIZE)
+    memcpy(into + ENTRY_SIZE, request.packet, entry.query_kept)
+    memcpy(into + ENTRY_SIZE + entry.query_kept, response, entry.response_kept)
     memset(into + used, 0, entry.size - used)
     dnsd_before_stores()
-    tap.head[TAP_WRITTEN] = tap.head[TAP_RESERVED]
+    tap.head[TAPHEAD_WRITTEN] = tap.head[TAPHEAD_RESERVED]
 
 
-cdef void tap_note(
+cdef inline void tap_note(
     const Tap *tap, const Request *request, int verdict, int rcode, int kind, int64_t began,
     const uint8_t *response, int length
 ) noexcept nogil:
     """Take a query that ``began`` then, if it is to be taken; see :func:`tap_clock`."""
     cdef TapEntry entry
     cdef int64_t now
-    cdef uint64_t number = tap.head[TAP_ASKED] + 1
-    tap.head[TAP_ASKED] = number
+    cdef uint64_t number = tap.head[TAPHEAD_ASKED] + 1
+    tap.head[TAPHEAD_ASKED] = number
     if began == 0:
         return
     now = monotonic()
-    entry.took = min(now - began, LONGEST_TOOK)
+    entry.took = min(<uint64_t>(now - began), LONGEST_TOOK)
     entry.flags = 0
     if verdict != SEND:
-        entry.flags = IS_LIMITED | IS_SLIPPED if verdict == SLIP else IS_LIMITED
+        entry.flags = TAPFLAG_LIMITED | TAPFLAG_SLIPPED if verdict == SLIP else TAPFLAG_LIMITED
     if rcode == REFUSED:
-        entry.flags |= IS_REFUSED
+        entry.flags |= TAPFLAG_REFUSED
     if entry.took > tap.slow:
-        entry.flags |= IS_SLOW
+        entry.flags |= TAPFLAG_SLOW
     if not is_below(number, tap.threshold) and not (entry.flags and tap.odd):
         return
-    entry.sequence = tap.head[TAP_TAKEN] + 1
-    tap.head[TAP_TAKEN] = entry.sequence
+    entry.sequence = tap.head[TAPHEAD_TAKEN] + 1
+    tap.head[TAPHEAD_TAKEN] = entry.sequence
     entry.port = request.port
     entry.number = number
     entry.at = now
     entry.query_size, entry.response_size = request.size, length
-    entry.query_kept = min(request.size, <Py_ssize_t>MOST_KEPT)
-    entry.response_kept = min(length, <int>MOST_KEPT)
+    entry.query_kept = min(request.size, <Py_ssize_t>MOST)
+    entry.response_kept = min(length, <int>MOST)
     entry.family = 4 if request.address_length == 4 else 6
     entry.transport = request.transport
     entry.rcode = rcode

@@ -1,31 +1,25 @@
+# cython: cdivision=True
 # Who asks for what: the twin of dnsd.hotpath.sketch, in the same memory.
 
-assert (demands.SETS, demands.WAYS, demands.GAPS, demands.NAME) == (1024, 8, 14, 96)
-assert (demands.HOT, demands.COLD, demands.HEAD, demands.CONTROL_AT) == (64, 128, 64, 8)
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memcpy, memset
+
+from dnsd.hotpath.native.limit cimport Account, prefetch
+from dnsd.hotpath.native.octets cimport n16, p16
+from dnsd.hotpath.native.query cimport Query, Request
+from dnsd.image.demand cimport (
+    COLD, CONTROL_AT, CONTROL_SIZE, CURRENT, GAPS, HEAD, HEAD_HOUR, HEAD_LONG, HEAD_NUMBER,
+    HEAD_OTHER, HEAD_TAKEN, HOT, HOURS, NAME, OPEN, PAIRS, SETS, WAYS,
+)
+from dnsd.metrics.counters cimport C_qtype_other, KIND_ANSWER, KIND_NODATA, QTYPE_COUNTERS
+from dnsd.wire.siphash cimport siphash13
+
 
 cdef enum:
-    SETS = 1024
-    PAIRS = 8192              # of WAYS in each set
-    GAPS = 14
-    LONGEST_NAME = 96
-    HOT_WORDS = 16
-    COLD = 128
-    HEAD = 64
-    HOURS = 24
-    HEAD_NUMBER = 0
-    HEAD_TAKEN = 1
-    HEAD_LONG = 2
-    HEAD_OTHER = 8
-    HEAD_HOUR = 16
-    CONTROL_CURRENT = 0
-    CONTROL_AT = 8
-    CONTROL_SIZE = 8
+    HOT_WORDS = HOT // 4
     OF_PAIR = 0
     OF_SOURCE = 1
     OF_NETWORK = 2
-
-cdef uint64_t OPEN = <uint64_t>-1
-
 
 cdef struct Sketch:
     const uint64_t *control   # NULL: there is no memory for it
@@ -49,14 +43,14 @@ cdef struct Asked:
     uint64_t *set
 
 
-cdef void sketch_begin(Sketch *sketch) noexcept nogil:
+cdef inline void sketch_begin(Sketch *sketch) noexcept nogil:
     """Follow control."""
     cdef uint64_t number, half
     cdef int i
     sketch.head = NULL
     if sketch.control == NULL:
         return
-    number = sketch.control[CONTROL_CURRENT]
+    number = sketch.control[CURRENT]
     if number == 0:
         return
     half = number & 1
@@ -78,7 +72,7 @@ cdef void sketch_begin(Sketch *sketch) noexcept nogil:
 cdef inline bint is_held(int kind, int qtype) noexcept nogil:
     """Whether pairs are told apart: there are as many as clients like of all others."""
     return kind == KIND_ANSWER or (
-        kind == KIND_NODATA and qtype < 512 and _qtype_counter[qtype] != C_qtype_other
+        kind == KIND_NODATA and qtype < 512 and QTYPE_COUNTERS[qtype] != C_qtype_other
     )
 
 
@@ -86,12 +80,12 @@ cdef inline void sketch_ask(
     const Sketch *sketch, const Request *request, const Query *query, const Account *account, Asked *asked
 ) noexcept nogil:
     """Work out where the pair of a query would be, and have that memory brought near."""
-    cdef uint8_t message[1 + 16 + 2 + LONGEST_NAME]
+    cdef uint8_t message[1 + 16 + 2 + NAME]
     cdef int length = 1 + request.address_length
     asked.taken = (
         sketch.head != NULL
         and is_held(account.kind, query.qtype)
-        and query.name.length <= LONGEST_NAME
+        and query.name.length <= NAME
     )
     if not asked.taken:
         return
@@ -104,7 +98,7 @@ cdef inline void sketch_ask(
         asked.digest = 1
     asked.limit = sketch.limits + (asked.digest & (SETS - 1))
     asked.set = sketch.keys + (asked.digest & (SETS - 1)) * WAYS
-    __builtin_prefetch(asked.set)
+    prefetch(asked.set)
 
 
 cdef inline int64_t sketch_place(const Sketch *sketch, const Asked *asked, bint *is_new) noexcept nogil:
@@ -130,7 +124,7 @@ cdef inline int64_t sketch_place(const Sketch *sketch, const Asked *asked, bint 
     return asked.set - sketch.keys + place
 
 
-cdef uint32_t held(const uint8_t *response, int length, int at, bint *negative) noexcept nogil:
+cdef inline uint32_t held(const uint8_t *response, int length, int at, bint *negative) noexcept nogil:
     """For how long caches hold the response whose records begin ``at``: its least TTL."""
     cdef int ancount = n16(response + 6), nscount = n16(response + 8), i
     cdef uint32_t least = <uint32_t>-1, ttl
@@ -147,7 +141,7 @@ cdef uint32_t held(const uint8_t *response, int length, int at, bint *negative) 
     return 0 if least == <uint32_t>-1 else least
 
 
-cdef void sketch_put(
+cdef inline void sketch_put(
     const Sketch *sketch, int64_t place, const Request *request, const Query *query, const uint8_t *response, int length
 ) noexcept nogil:
     cdef uint8_t message[17]
@@ -173,7 +167,7 @@ cdef void sketch_put(
     memcpy(cold + 32, query.name.lower, query.name.length)
 
 
-cdef void sketch_note(
+cdef inline void sketch_note(
     const Sketch *sketch, const Request *request, const Query *query, int kind, const Asked *asked,
     const uint8_t *response, int length
 ) noexcept nogil:

@@ -1,6 +1,18 @@
 # Records that are written: compressed, each RRset once, and nothing beyond the room there is.
 
-cdef uint64_t content_of(Composed *c, const uint8_t *owner, int length, const uint8_t *fixed, int rest) noexcept nogil:
+from libc.stdint cimport uint16_t, uint64_t, uint8_t
+from libc.string cimport memcpy
+
+from dnsd.hotpath.native.octets cimport FAULT, FULL, lower8, n16, p16
+from dnsd.hotpath.native.records cimport (
+    Composed, DIGESTS, MAX_PLACES, MAX_RUNS, names_inside, POINTER_LIMIT, read_name, Record,
+    Source, Written,
+)
+from dnsd.image.layout cimport POINTER_LIMIT
+from dnsd.wire.siphash cimport siphash13, siphash13_of
+
+
+cdef inline uint64_t content_of(Composed *c, const uint8_t *owner, int length, const uint8_t *fixed, int rest) noexcept nogil:
     """The digest of a record whose rdata, ``rest`` octets, is in its place in ``c.content``."""
     memcpy(c.content, owner, length)
     memcpy(c.content + length, fixed, 2)
@@ -8,7 +20,7 @@ cdef uint64_t content_of(Composed *c, const uint8_t *owner, int length, const ui
     return siphash13(c.key, c.content, length + 6 + rest)
 
 
-cdef int note_run(Composed *c, int section, uint64_t digest, int earlier) noexcept nogil:
+cdef inline int note_run(Composed *c, int section, uint64_t digest, int earlier) noexcept nogil:
     """Note an RRset; return 1 if it is one of the ``earlier`` ones, FAULT if there are too many."""
     cdef int i
     for i in range(earlier):
@@ -22,7 +34,7 @@ cdef int note_run(Composed *c, int section, uint64_t digest, int earlier) noexce
     return 0
 
 
-cdef int is_repeated(Composed *c, int section, const Source *source, const Record *record, int earlier) noexcept nogil:
+cdef inline int is_repeated(Composed *c, int section, const Source *source, const Record *record, int earlier) noexcept nogil:
     """Tell whether the RRset that ``record`` begins is one of the ``earlier`` ones; or FAULT."""
     cdef uint8_t *out = c.content + record.owner_length + 6
     cdef int before, here = record.rdata, n, i, length, names = names_inside(record.rtype, &before)
@@ -45,14 +57,14 @@ cdef int is_repeated(Composed *c, int section, const Source *source, const Recor
     )
 
 
-cdef void forget_places(Composed *c) noexcept nogil:
+cdef inline void forget_places(Composed *c) noexcept nogil:
     cdef int i
     for i in range(c.n_places):
         c.by_digest[c.places[i].index] = 0
     c.n_places = 0
 
 
-cdef uint64_t label_digest(const Composed *c, const uint8_t *label, uint64_t rest) noexcept nogil:
+cdef inline uint64_t label_digest(const Composed *c, const uint8_t *label, uint64_t rest) noexcept nogil:
     """The digest of a name from that of what follows its first label."""
     cdef uint64_t words[9]
     cdef int i, count = 1 + (label[0] >> 3)
@@ -84,7 +96,7 @@ cdef inline int place_of(const Composed *c, int index) noexcept nogil:
     return c.places[c.by_digest[index] - 1].at if c.by_digest[index] else 0
 
 
-cdef int note_place(Composed *c, int index, uint64_t digest) noexcept nogil:
+cdef inline int note_place(Composed *c, int index, uint64_t digest) noexcept nogil:
     """Note that the name is about to be written."""
     cdef Written *place = &c.places[c.n_places]
     if c.written > POINTER_LIMIT:
@@ -105,7 +117,7 @@ cdef struct Labels:
     bint is_known             # what follows is not taken apart, because a pointer to it is known
 
 
-cdef int take_apart(
+cdef inline int take_apart(
     const Composed *c, const Source *source, int *at, Labels *labels, bint whole
 ) noexcept nogil:
     """Find the labels of the name at ``at``, and move ``at`` behind it; return 0 or FAULT.
@@ -154,7 +166,7 @@ cdef int take_apart(
     return 0
 
 
-cdef int put_name(Composed *c, const Source *source, int *at) noexcept nogil:
+cdef inline int put_name(Composed *c, const Source *source, int *at) noexcept nogil:
     """Write the name at ``at``, compressed, and move ``at`` behind it.
 
     Return where it stands as a whole, 0 if nowhere, or FAULT.
@@ -192,7 +204,7 @@ cdef int put_name(Composed *c, const Source *source, int *at) noexcept nogil:
     return whole if labels.count else 0
 
 
-cdef int put_octets(Composed *c, const uint8_t *octets, int length) noexcept nogil:
+cdef inline int put_octets(Composed *c, const uint8_t *octets, int length) noexcept nogil:
     """Write the uncompressed name, as :func:`put_name` does."""
     cdef Source source
     cdef int at = 0
@@ -200,7 +212,7 @@ cdef int put_octets(Composed *c, const uint8_t *octets, int length) noexcept nog
     return put_name(c, &source, &at)
 
 
-cdef int put_head(Composed *c, const uint8_t *owner, int length, int place, const uint8_t *fixed) noexcept nogil:
+cdef inline int put_head(Composed *c, const uint8_t *owner, int length, int place, const uint8_t *fixed) noexcept nogil:
     """Write all that comes before the rdata; return where the owner stands, or FAULT."""
     if place:
         p16(c.message + c.written, 0xC000 | place)
@@ -215,14 +227,14 @@ cdef int put_head(Composed *c, const uint8_t *owner, int length, int place, cons
     return place
 
 
-cdef int end_record(Composed *c, int section, int begin) noexcept nogil:
+cdef inline int end_record(Composed *c, int section, int begin) noexcept nogil:
     """Write the length of the rdata from ``begin`` on, and count the record; FULL if it is too long."""
     p16(c.message + begin - 2, c.written - begin)
     c.counts[section] += 1
     return FULL if c.written > c.room else 0
 
 
-cdef int put_record(Composed *c, int section, const Source *source, Record *record) noexcept nogil:
+cdef inline int put_record(Composed *c, int section, const Source *source, Record *record) noexcept nogil:
     """Write the record, its names compressed where that is allowed; return 0, FULL or FAULT."""
     cdef int before, i, here = record.rdata, begin
     cdef int names = names_inside(record.rtype, &before)

@@ -1,7 +1,30 @@
 # Answers put together record by record where no finished block fits: the twin of
 # dnsd.hotpath.compose. When there is no room for more, only the rcode is still worked out.
 
-cdef int add_records(Composed *c, int section, const Source *source, int *at, int count, Record *record) noexcept nogil:
+from libc.stdint cimport uint64_t, uint8_t
+from libc.string cimport memcmp, memcpy
+
+from dnsd.hotpath.native.body cimport put_pool
+from dnsd.hotpath.native.image cimport (
+    Block, block_for, Entry, Place, read_block, suffix, suffix_length, within, Zone,
+)
+from dnsd.hotpath.native.located cimport choose_for, gather, locate
+from dnsd.hotpath.native.octets cimport DECLINED, FAULT, FULL, LARGEST, p16, u16
+from dnsd.hotpath.native.pools cimport length_of, Pool
+from dnsd.hotpath.native.query cimport Name, NOERROR, Query, TYPE_ANY, TYPE_NSEC, TYPE_RRSIG
+from dnsd.hotpath.native.records cimport (
+    ADDITIONAL, ANSWER, AUTHORITY, Composed, MAX_LINKS, name_of, read_from, read_record, Record,
+    Source, TYPE_CNAME, TYPE_DNAME, YXDOMAIN,
+)
+from dnsd.hotpath.native.server cimport Body
+from dnsd.hotpath.native.written cimport (
+    content_of, end_record, forget_places, is_repeated, note_run, put_head, put_octets,
+    put_record,
+)
+from dnsd.image.layout cimport ENTRY_SIZE, LINKS
+
+
+cdef inline int add_records(Composed *c, int section, const Source *source, int *at, int count, Record *record) noexcept nogil:
     """Add the next ``count`` records of ``source``, but no RRset that another source gave.
 
     Return 0, FULL or FAULT.
@@ -26,7 +49,7 @@ cdef int add_records(Composed *c, int section, const Source *source, int *at, in
     return 0
 
 
-cdef int add_link(Composed *c, const uint8_t *fixed, const uint8_t *target, int length) noexcept nogil:
+cdef inline int add_link(Composed *c, const uint8_t *fixed, const uint8_t *target, int length) noexcept nogil:
     """Add the CNAME from the chain's name to ``target``; return 0, FULL or FAULT."""
     cdef int result, begin
     memcpy(c.content + c.name_length + 6, target, length)
@@ -42,7 +65,7 @@ cdef int add_link(Composed *c, const uint8_t *fixed, const uint8_t *target, int 
     return FAULT if c.name_place == FAULT else end_record(c, ANSWER, begin)
 
 
-cdef int substitute(Composed *c, const Zone *zone, const Entry *entry, int signed_, bint *full) noexcept nogil:
+cdef inline int substitute(Composed *c, const Zone *zone, const Entry *entry, int signed_, bint *full) noexcept nogil:
     """Add the DNAME at ``entry`` and the CNAME it makes; return NOERROR, YXDOMAIN or FAULT."""
     cdef uint64_t at = entry.at + ENTRY_SIZE
     cdef int length = zone.image[entry.at], here = 0, prefix, rdata, result = 0
@@ -85,7 +108,7 @@ cdef int substitute(Composed *c, const Zone *zone, const Entry *entry, int signe
     return FAULT if result == FAULT else NOERROR
 
 
-cdef int end_with_links(Composed *c, const Source *source, int count) noexcept nogil:
+cdef inline int end_with_links(Composed *c, const Source *source, int count) noexcept nogil:
     """Add as many of ``count`` records as lead up to the last link that is allowed."""
     cdef int at = 0, i
     cdef Record record
@@ -102,7 +125,7 @@ cdef int end_with_links(Composed *c, const Source *source, int count) noexcept n
     return add_records(c, ANSWER, source, &at, count, &record)
 
 
-cdef int add_additional(Composed *c, const Block *block, const Source *source, int *at, Record *record) noexcept nogil:
+cdef inline int add_additional(Composed *c, const Block *block, const Source *source, int *at, Record *record) noexcept nogil:
     """Add the additional records, and note where they may end; return 0, FULL or FAULT."""
     cdef int i, before = block.arcount, after, result
     result = add_records(c, ADDITIONAL, source, at, before, record)
@@ -122,7 +145,7 @@ cdef int add_additional(Composed *c, const Block *block, const Source *source, i
     return 0
 
 
-cdef int add_body(Composed *c, Body *body) noexcept nogil:
+cdef inline int add_body(Composed *c, Body *body) noexcept nogil:
     """Add the records of the block and pieces the chain ends with; return 0, FULL or FAULT."""
     cdef Block *block = &body.block
     cdef Block piece
@@ -154,7 +177,7 @@ cdef int add_body(Composed *c, Body *body) noexcept nogil:
     return add_additional(c, block, &source, &at, &record)
 
 
-cdef bint leads_on(Composed *c, const Body *body, int qtype) noexcept nogil:
+cdef inline bint leads_on(Composed *c, const Body *body, int qtype) noexcept nogil:
     """Whether the chain goes on behind the CNAME that was chosen from a pool; it becomes its name."""
     cdef const Pool *pool = &body.choice.pool
     cdef int i
@@ -170,7 +193,7 @@ cdef bint leads_on(Composed *c, const Body *body, int qtype) noexcept nogil:
     return True
 
 
-cdef int follow(Composed *c, const Zone *zone, const Query *query, Body *body, bint *full) noexcept nogil:
+cdef inline int follow(Composed *c, const Zone *zone, const Query *query, Body *body, bint *full) noexcept nogil:
     """Add the records of the answer, from link to link; return the rcode or FAULT."""
     cdef int signed_ = query.has_edns and query.edns_flags >> 15
     cdef int turn, i, result, links
@@ -221,7 +244,7 @@ cdef int follow(Composed *c, const Zone *zone, const Query *query, Body *body, b
     return FAULT
 
 
-cdef int compose(Composed *c, const Zone *zone, const Query *query, int room, Body *body) noexcept nogil:
+cdef inline int compose(Composed *c, const Zone *zone, const Query *query, int room, Body *body) noexcept nogil:
     """Put the answer together in a message of at most ``room`` octets; DECLINED if that is broken."""
     cdef bint full = False
     forget_places(c)
@@ -248,7 +271,7 @@ cdef int compose(Composed *c, const Zone *zone, const Query *query, int room, Bo
     return NOERROR
 
 
-cdef int write_composed(const Composed *c, int room, uint8_t *out, int *arcount) noexcept nogil:
+cdef inline int write_composed(const Composed *c, int room, uint8_t *out, int *arcount) noexcept nogil:
     """Write what fits in ``room`` octets; return the length, -1 to truncate."""
     cdef int i
     for i in range(c.groups, -1, -1):

@@ -1,10 +1,21 @@
+# cython: cdivision=True
 # Which of the zones of a worker holds a name: a hash table of their apexes, under a key.
+
+from libc.stdint cimport uint32_t, uint8_t
+from libc.stdlib cimport calloc, free, realloc
+from libc.string cimport memcmp
+
+from dnsd.hotpath.native.image cimport suffix, suffix_length, Zone
+from dnsd.hotpath.native.query cimport Name, Query, TYPE_DS
+from dnsd.hotpath.native.server cimport Server
+from dnsd.wire.siphash cimport siphash13
+
 
 cdef inline uint32_t apex_place(const Server *server, const uint8_t *apex, int length) noexcept nogil:
     return <uint32_t>siphash13(server.key, apex, length) & server.apex_mask
 
 
-cdef void put_apex(Server *server, int index) noexcept nogil:
+cdef inline void put_apex(Server *server, int index) noexcept nogil:
     cdef Zone *zone = &server.zones[index]
     cdef uint32_t place = apex_place(server, zone.apex, zone.apex_length)
     while server.by_apex[place]:
@@ -12,7 +23,7 @@ cdef void put_apex(Server *server, int index) noexcept nogil:
     server.by_apex[place] = index + 1
 
 
-cdef const Zone *zone_at(const Server *server, const uint8_t *apex, int length) noexcept nogil:
+cdef inline const Zone *zone_at(const Server *server, const uint8_t *apex, int length) noexcept nogil:
     """The zone with exactly that apex, or NULL."""
     cdef uint32_t place
     cdef const Zone *zone
@@ -27,7 +38,7 @@ cdef const Zone *zone_at(const Server *server, const uint8_t *apex, int length) 
     return NULL
 
 
-cdef const Zone *zone_of(const Server *server, const Query *query) noexcept nogil:
+cdef inline const Zone *zone_of(const Server *server, const Query *query) noexcept nogil:
     """The deepest zone that holds the query name; for DS the parent's side of a cut."""
     cdef const Name *name = &query.name
     cdef const Zone *zone
@@ -41,3 +52,29 @@ cdef const Zone *zone_of(const Server *server, const Query *query) noexcept nogi
             return zone
         found = zone
     return found
+
+
+cdef inline int new_place(Server *server) except -1:
+    """Return the index of a zone more."""
+    cdef int count = server.n_zones
+    cdef Zone *zones
+    if count % 64 == 0:
+        zones = <Zone *>realloc(server.zones, (count + 64) * sizeof(Zone))
+        if zones == NULL:
+            raise MemoryError
+        server.zones = zones
+    server.n_zones += 1
+    return count
+
+
+cdef inline int index_with(Server *server, int size, zones) except -1:
+    """Index these ``zones`` anew, in a table of ``size`` places."""
+    cdef int *by_apex = <int *>calloc(size, sizeof(int))
+    if by_apex == NULL:
+        raise MemoryError
+    free(server.by_apex)
+    server.by_apex = by_apex
+    server.apex_mask = size - 1
+    for index in zones:
+        put_apex(server, index)
+    return 0

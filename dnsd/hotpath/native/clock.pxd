@@ -1,4 +1,7 @@
+# cython: cdivision=True
 # Clocks, in nanoseconds.
+
+from libc.stdint cimport int64_t, uint32_t
 
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 

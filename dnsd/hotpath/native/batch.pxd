@@ -1,4 +1,17 @@
+# cython: cdivision=True
 # A batch of datagrams: received with one system call, sent with another.
+
+from libc.errno cimport EACCES, EAGAIN, EHOSTUNREACH, EINTR, ENETDOWN, ENETUNREACH, EPERM, errno
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uint8_t
+from libc.stdlib cimport calloc, free, malloc
+
+from dnsd.hotpath.native.clock cimport since_boot
+from dnsd.hotpath.native.query cimport Request
+from dnsd.metrics.counters cimport (
+    C_drop_send_blocked, C_drop_send_error, C_drop_send_forbidden, C_drop_send_late,
+    C_drop_send_no_route,
+)
+
 
 cdef extern from *:
     """
@@ -61,9 +74,6 @@ cdef enum:
     CONTROL = 64
 
 
-cdef int64_t SENT_WITHIN = nanoseconds(delivery.SENT_WITHIN_S)
-
-
 cdef struct Peer:
     unsigned short family     # laid out as sockaddr_in and sockaddr_in6
     uint8_t octets[126]
@@ -85,10 +95,11 @@ cdef struct Batch:
     int n_used                # message headers that the kernel has written into: datagrams
     int next                  # the first of them that is not answered yet
     int fd                    # where they come from
+    int64_t sent_within       # nanoseconds after which an answer is too late to be sent
     int64_t composed          # since_boot() when the first of the replies was begun
 
 
-cdef Batch *batch_new(int room):
+cdef inline Batch *batch_new(int room):
     cdef Batch *batch = <Batch *>calloc(1, sizeof(Batch))
     cdef int i
     if batch == NULL:
@@ -111,7 +122,7 @@ cdef Batch *batch_new(int room):
     return batch
 
 
-cdef void batch_free(Batch *batch) noexcept:
+cdef inline void batch_free(Batch *batch) noexcept:
     if batch != NULL:
         free(batch.received)
         free(batch.answers)
@@ -146,6 +157,7 @@ cdef inline Request *batch_request(Batch *batch, int i, uint32_t now) noexcept n
     request.size = batch.messages[i].msg_len
     request.transport = 0
     request.now = now
+    request.port = batch.peers[i].octets[0] << 8 | batch.peers[i].octets[1]
     request.port = batch.peers[i].octets[0] << 8 | batch.peers[i].octets[1]
     if batch.peers[i].family == AF_INET:
         request.address = batch.peers[i].octets + 2
@@ -182,11 +194,11 @@ cdef inline int refusal_of(int error) noexcept nogil:
     return C_drop_send_error
 
 
-cdef void batch_send(Batch *batch, uint64_t *count) noexcept nogil:
+cdef inline void batch_send(Batch *batch, uint64_t *count) noexcept nogil:
     """Send the answers; what would block, or is too old, is dropped and counted, never queued."""
     cdef int sent = 0, result
     while sent < batch.n_replies:
-        if since_boot() - batch.composed > SENT_WITHIN:
+        if since_boot() - batch.composed > batch.sent_within:
             count[C_drop_send_late] += batch.n_replies - sent
             return
         result = sendmmsg(batch.fd, &batch.replies[sent], batch.n_replies - sent, MSG_DONTWAIT)

@@ -1,26 +1,22 @@
 # Which members of a pool a query gets: the twin of dnsd.hotpath.poolchoice and dnsd.hotpath.draws.
 
 from libc.math cimport log
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
+from libc.string cimport memcpy, memset
+
+from dnsd.hotpath.native.image cimport within, Zone
+from dnsd.hotpath.native.octets cimport FAULT, p16, p32, u16, u32
+from dnsd.hotpath.native.query cimport Query, TYPE_RRSIG
+from dnsd.image.layout cimport POOL_SIZE, SHARE_SIZE, STICKY
+from dnsd.image.selection cimport (
+    DENIAL_TTL, MEMBERS, MODE_ANSWER, MODE_NODATA, MODE_REFUSED, MODE_SOME, MODE_UNSET, NOTES,
+)
+from dnsd.wire.siphash cimport siphash13
+
 
 cdef enum:
-    POOL_SIZE = 52
-    SHARE_SIZE = 4            # of a member: its weight, octets of its rdata
-    MEMBERS = 32
-    NOTES = 8
-    DENIAL_TTL = 10
-    MODE_UNSET = 0
-    MODE_ANSWER = 1
-    MODE_NODATA = 2
-    MODE_SERVFAIL = 3
-    MODE_REFUSED = 4
-    MODE_SOME = 5
-    STICKY = 1
     NETWORK_IPV4 = 3          # octets of a client's address that count
     NETWORK_IPV6 = 7
-    TYPE_RRSIG = 46
-
-
-cdef double TINY = 2.0 ** -53
 
 
 cdef struct Pool:
@@ -55,7 +51,7 @@ cdef inline int length_of(const Pool *pool, int member) noexcept nogil:
     return u16(pool.shares + SHARE_SIZE * member + 2)
 
 
-cdef int read_pool(const Zone *zone, uint64_t at, Pool *pool) noexcept nogil:
+cdef inline int read_pool(const Zone *zone, uint64_t at, Pool *pool) noexcept nogil:
     cdef const uint8_t *p
     cdef uint64_t shares, rdatas
     cdef int i
@@ -95,7 +91,7 @@ cdef inline uint32_t draw_below(uint64_t *state, uint32_t end) noexcept nogil:
     return (z >> 32) * end >> 32
 
 
-cdef int one_of(const Pool *pool, uint32_t mask, uint64_t *draws) noexcept nogil:
+cdef inline int one_of(const Pool *pool, uint32_t mask, uint64_t *draws) noexcept nogil:
     """One member of the mask by weight; if none has any, all have the same."""
     cdef uint32_t total = 0, place, weight
     cdef int i, alike = 0
@@ -121,7 +117,7 @@ cdef inline int count_of(uint32_t mask) noexcept nogil:
     return count
 
 
-cdef uint32_t several_of(const Pool *pool, uint32_t mask, uint64_t *draws) noexcept nogil:
+cdef inline uint32_t several_of(const Pool *pool, uint32_t mask, uint64_t *draws) noexcept nogil:
     """Members of the mask, drawn one after the other by weight; all if there are no more."""
     cdef uint32_t chosen = 0
     cdef int i
@@ -132,7 +128,7 @@ cdef uint32_t several_of(const Pool *pool, uint32_t mask, uint64_t *draws) noexc
     return chosen
 
 
-cdef uint32_t steady_of(const Pool *pool, uint32_t mask, const Query *query) noexcept nogil:
+cdef inline uint32_t steady_of(const Pool *pool, uint32_t mask, const Query *query) noexcept nogil:
     """The member of the mask that the client's network gets: rendezvous hashing by weight."""
     cdef uint8_t hashed[8 + 255]  # the network, the rdata
     cdef uint32_t total = 0, weight, best = 0
@@ -150,13 +146,13 @@ cdef uint32_t steady_of(const Pool *pool, uint32_t mask, const Query *query) noe
             memset(hashed + 8, 0, 16)
             memcpy(hashed + 8, pool.rdatas + i * pool.octets, size)
             size = 8 + max(size, 16)
-            cost = -log(<double>((siphash13(pool.key, hashed, size) >> 11) + 0.5) * TINY) / weight
+            cost = -log(<double>((siphash13(pool.key, hashed, size) >> 11) + 0.5) / 9007199254740992.0) / weight
             if best == 0 or cost < least:
                 best, least = <uint32_t>1 << i, cost
     return best
 
 
-cdef int find_signatures(const Zone *zone, Choice *choice) noexcept nogil:
+cdef inline int find_signatures(const Zone *zone, Choice *choice) noexcept nogil:
     """Find the signatures of what is chosen, and count them in."""
     cdef uint64_t at = <uint64_t>u32(zone.image + choice.pool.signatures + 4 * <uint64_t>choice.mask) * 8
     cdef uint64_t end
@@ -183,7 +179,7 @@ cdef inline void note(const Zone *zone, uint32_t cell, uint32_t until) noexcept 
         zone.notes[cell] = until
 
 
-cdef int choose(
+cdef inline int choose(
     const Zone *zone, uint64_t pool_at, bint signed_, const Query *query, Choice *choice
 ) noexcept nogil:
     """Choose what the query gets of the pool at ``pool_at``, and note it; count the query."""
@@ -232,7 +228,7 @@ cdef int choose(
     return 0
 
 
-cdef int put_chosen(const Choice *choice, uint8_t *template, int size, uint8_t *out) noexcept nogil:
+cdef inline int put_chosen(const Choice *choice, uint8_t *template, int size, uint8_t *out) noexcept nogil:
     """Write the chosen records behind their template; return the length.
 
     It has ``size`` octets, and room for a TTL and a length behind them.

@@ -1,5 +1,14 @@
 # Query packets, bounded in work: the twin of dnsd.wire.query and dnsd.wire.opt.
 
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uint8_t
+
+from dnsd.hotpath.native.octets cimport DECLINED, FAULT, n16
+from dnsd.metrics.counters cimport (
+    C_odd_bad_name, C_odd_edns, C_odd_many_questions, C_odd_no_question, C_odd_records,
+    C_odd_tsig_place,
+)
+
+
 cdef enum:
     QR = 0x8000
     AA = 0x0400
@@ -13,13 +22,15 @@ cdef enum:
     REFUSED = 5
     NOTAUTH = 9
     BADVERS = 16
-    DECLINED = -2             # the Python twin answers this packet
     TYPE_OPT = 41
     TYPE_DS = 43
+    TYPE_RRSIG = 46
+    TYPE_NSEC = 47
     TYPE_TKEY = 249
     TYPE_TSIG = 250
     TYPE_IXFR = 251
     TYPE_AXFR = 252
+    TYPE_ANY = 255
     OPTION_NSID = 3
     OPTION_COOKIE = 10
     OPTION_KEEPALIVE = 11
@@ -29,6 +40,34 @@ cdef enum:
     OPCODE_QUERY = 0
     OPCODE_NOTIFY = 4
     OPCODE_UPDATE = 5
+
+
+cdef enum:
+    UDP, TCP                  # as in Request.transport
+
+
+cdef extern from *:
+    """
+    /* ASCII letters in lower case. */
+    #define DNSD_LOWER(c) ((c) >= 'A' && (c) <= 'Z' ? (c) + 32 : (c))
+    #define DNSD_LOWER4(c) DNSD_LOWER(c), DNSD_LOWER(c + 1), DNSD_LOWER(c + 2), DNSD_LOWER(c + 3)
+    #define DNSD_LOWER16(c) DNSD_LOWER4(c), DNSD_LOWER4(c + 4), DNSD_LOWER4(c + 8), DNSD_LOWER4(c + 12)
+    #define DNSD_LOWER64(c) DNSD_LOWER16(c), DNSD_LOWER16(c + 16), DNSD_LOWER16(c + 32), DNSD_LOWER16(c + 48)
+    static const uint8_t dnsd_lower[256] = {
+        DNSD_LOWER64(0), DNSD_LOWER64(64), DNSD_LOWER64(128), DNSD_LOWER64(192)
+    };
+    """
+    const uint8_t LOWER "dnsd_lower"[256]
+
+
+cdef struct Request:
+    const uint8_t *packet
+    Py_ssize_t size
+    int transport             # 0 UDP, 1 TCP
+    uint32_t now
+    const uint8_t *address
+    int address_length
+    uint16_t port
 
 
 cdef struct Name:
@@ -66,28 +105,12 @@ cdef struct Query:
     int counter               # the counter of what was odd
 
 
-cdef uint8_t _lower[256]
-
-
-cdef void lower_init() noexcept nogil:
-    cdef int c
-    for c in range(256):
-        _lower[c] = c + 32 if 65 <= c <= 90 else c
-
-
-lower_init()
-
-
-cdef inline int n16(const uint8_t *at) noexcept nogil:
-    return at[0] << 8 | at[1]
-
-
 cdef inline int odd(Query *query, int counter, int rcode) noexcept nogil:
     query.counter = counter
     return rcode
 
 
-cdef int parse_question(Query *query) noexcept nogil:
+cdef inline int parse_question(Query *query) noexcept nogil:
     """Read the question; return its end, or 0 when it is not well formed."""
     cdef const uint8_t *packet = query.packet
     cdef Py_ssize_t size = query.size
@@ -106,7 +129,7 @@ cdef int parse_question(Query *query) noexcept nogil:
         name.labels += 1
         name.lower[at - 12] = length
         for i in range(1, length + 1):
-            name.lower[at - 12 + i] = _lower[packet[at + i]]
+            name.lower[at - 12 + i] = LOWER[packet[at + i]]
         at += 1 + length
     name.lower[at - 12] = 0
     name.length = at - 11
@@ -118,7 +141,7 @@ cdef int parse_question(Query *query) noexcept nogil:
     return at + 5
 
 
-cdef int skip_name(const Query *query, int at) noexcept nogil:
+cdef inline int skip_name(const Query *query, int at) noexcept nogil:
     """Return where the name at ``at`` ends, or 0."""
     cdef int start = at, length
     while at < query.size and at - start < 255:
@@ -133,7 +156,7 @@ cdef int skip_name(const Query *query, int at) noexcept nogil:
     return 0
 
 
-cdef int skip_record(Query *query, int at) noexcept nogil:
+cdef inline int skip_record(Query *query, int at) noexcept nogil:
     """Return where the record at ``at`` ends, or 0."""
     cdef const uint8_t *packet = query.packet
     cdef int fixed = skip_name(query, at), end
@@ -147,7 +170,7 @@ cdef int skip_record(Query *query, int at) noexcept nogil:
     return end
 
 
-cdef int parse_options(Query *query, int at, int end) noexcept nogil:
+cdef inline int parse_options(Query *query, int at, int end) noexcept nogil:
     cdef int options = 0, code, length
     cdef const uint8_t *packet = query.packet
     while at < end:
@@ -171,7 +194,7 @@ cdef int parse_options(Query *query, int at, int end) noexcept nogil:
     return 0
 
 
-cdef int whole_name(const Query *query, int at) noexcept nogil:
+cdef inline int whole_name(const Query *query, int at) noexcept nogil:
     """Return the octets of the uncompressed name at ``at``; 0 if it is none."""
     cdef int end = at
     while end < query.size and query.packet[end] and query.packet[end] <= 63:
@@ -181,7 +204,7 @@ cdef int whole_name(const Query *query, int at) noexcept nogil:
     return end + 1 - at
 
 
-cdef int note_tsig(Query *query, int at, int end) noexcept nogil:
+cdef inline int note_tsig(Query *query, int at, int end) noexcept nogil:
     """Note the TSIG record from ``at`` to ``end``; return NOERROR or the rcode it deserves."""
     cdef const uint8_t *packet = query.packet
     cdef int owner = whole_name(query, at)
@@ -200,7 +223,7 @@ cdef int note_tsig(Query *query, int at, int end) noexcept nogil:
     return NOERROR
 
 
-cdef int parse_additional(Query *query, int at, int left, int *rcode) noexcept nogil:
+cdef inline int parse_additional(Query *query, int at, int left, int *rcode) noexcept nogil:
     """Read the additional record at ``at``, one of ``left``; return its end, or 0 (see ``rcode``)."""
     cdef const uint8_t *packet = query.packet
     cdef bint is_opt = at + 3 <= query.size and (packet[at] | packet[at + 1]) == 0 and (
@@ -239,7 +262,7 @@ cdef int parse_additional(Query *query, int at, int left, int *rcode) noexcept n
     return end
 
 
-cdef int parse(Query *query, int opcode) noexcept nogil:
+cdef inline int parse(Query *query, int opcode) noexcept nogil:
     """Read a packet; return NOERROR, the rcode it deserves, or DECLINED."""
     cdef const uint8_t *packet = query.packet
     cdef int qdcount = n16(packet + 4), arcount = n16(packet + 10)

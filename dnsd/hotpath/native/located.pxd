@@ -1,6 +1,20 @@
-# From a question to what answers it: the twin of dnsd.hotpath.blocks.
+# Where the block that answers a question is: the twin of dnsd.hotpath.blocks.
 
-cdef int locate(
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memcpy
+
+from dnsd.hotpath.native.image cimport (
+    add_piece, block_for, Entry, MAX_PIECES, Place, prove, read_block, read_entry, search, Zone,
+)
+from dnsd.hotpath.native.octets cimport DECLINED, FAULT, u32
+from dnsd.hotpath.native.pools cimport Choice, choose
+from dnsd.hotpath.native.query cimport Name, NOERROR, Query, REFUSED, SERVFAIL
+from dnsd.hotpath.native.server cimport Body
+from dnsd.image.layout cimport CUT, SIGNED
+from dnsd.image.selection cimport MODE_NODATA, MODE_REFUSED, MODE_SERVFAIL
+
+
+cdef inline int locate(
     const Zone *zone, const Name *name, int qtype, int signed_, Place *place, Entry *entry, uint64_t *at
 ) noexcept nogil:
     """Find the block for ``name``; below a DNAME there is none (0), and ``entry`` is the DNAME's."""
@@ -24,7 +38,7 @@ cdef int locate(
     return 0 if at[0] else FAULT
 
 
-cdef int gather(const Zone *zone, const Name *name, const Place *place, uint64_t at, Body *body) noexcept nogil:
+cdef inline int gather(const Zone *zone, const Name *name, const Place *place, uint64_t at, Body *body) noexcept nogil:
     """Read the block at ``at`` and find its pieces; DECLINED when they are broken or too many."""
     cdef int wanted, i
     if read_block(zone, at, &body.block) == FAULT:
@@ -46,7 +60,7 @@ cdef int gather(const Zone *zone, const Name *name, const Place *place, uint64_t
     return NOERROR
 
 
-cdef int choose_for(const Query *query, int signed_, Body *body) noexcept nogil:
+cdef inline int choose_for(const Query *query, int signed_, Body *body) noexcept nogil:
     """Choose from the pool that the block ends in; if there is nothing to answer, the body is empty."""
     cdef Choice *choice = &body.choice
     cdef uint64_t rest[MAX_PIECES]
@@ -69,48 +83,3 @@ cdef int choose_for(const Query *query, int signed_, Body *body) noexcept nogil:
             if body.pieces < 0:
                 return FAULT
     return 0
-
-
-include "compose.pxi"
-
-
-cdef void charge_block(Body *body, const Zone *zone, const Place *place, int qtype) noexcept nogil:
-    """Note what rate limits count the block as: the twin of dnsd.hotpath.limiter.account."""
-    cdef const Block *block = &body.block
-    cdef Account *account = &body.account
-    if block.rcode == NXDOMAIN:
-        charge(account, zone.number, KIND_NXDOMAIN, 0)
-    elif not block.flags & AUTHORITATIVE:
-        charge(account, zone.number, KIND_REFERRAL, place.entry)
-    elif qtype == TYPE_ANY:
-        charge(account, zone.number, KIND_ANY, place.entry)
-    elif place.expanded:
-        charge(account, zone.number, KIND_WILDCARD, place.entry)
-    elif block.ancount == 0 and block.pool_at == 0:
-        charge(account, zone.number, KIND_NODATA, 0)
-    else:
-        charge(account, zone.number, KIND_ANSWER, place.entry)
-
-
-cdef int lookup(Server *server, const Zone *zone, const Query *query, int limit, Body *body) noexcept nogil:
-    """Find block and pieces for the query, or compose its answer; DECLINED when that fails.
-
-    The message may have ``limit`` octets.
-    """
-    cdef int signed_ = query.has_edns and query.edns_flags >> 15
-    cdef Place place
-    cdef Entry entry
-    cdef uint64_t at
-    if locate(zone, &query.name, query.qtype, signed_, &place, &entry, &at) == FAULT:
-        return DECLINED
-    if at == 0:
-        charge(&body.account, zone.number, KIND_WILDCARD, place.encloser)
-        return compose(server.composed, zone, query, limit, body)
-    if gather(zone, &query.name, &place, at, body) == DECLINED:
-        return DECLINED
-    charge_block(body, zone, &place, query.qtype)
-    if (body.pieces or body.block.pool_at) and body.block.flags & COMPOSE:
-        return compose(server.composed, zone, query, limit, body)
-    if body.block.pool_at and choose_for(query, signed_, body) == FAULT:
-        return DECLINED
-    return NOERROR

@@ -2,6 +2,11 @@
 # (epoll_wait, timers, Python) costs as much as a tenth of a query. Only while datagrams come
 # quickly and nobody else wants the loop. The loop gets its turn all the same.
 
+from libc.stdint cimport int64_t
+
+from dnsd.hotpath.native.clock cimport monotonic
+
+
 cdef extern from "<poll.h>" nogil:
     cdef struct pollfd:
         int fd

@@ -1,12 +1,24 @@
 # The end of a response: OPT with its options (RFC 6891), cookies among them, and TSIG. The twin of
 # dnsd.wire.opt and dnsd.wire.cookie.
 
+from libc.stdint cimport int32_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memcmp, memcpy, memset
+
+from dnsd.hotpath.native.octets cimport n16, p16, p32
+from dnsd.hotpath.native.query cimport (
+    OPTION_COOKIE, OPTION_EDE, OPTION_KEEPALIVE, OPTION_NSID, Query, Request, TCP, TYPE_OPT,
+    TYPE_TSIG,
+)
+from dnsd.hotpath.native.server cimport BADKEY, Body, Server
+from dnsd.wire.siphash cimport siphash24
+
+
 cdef inline int32_t cookie_age(const Request *request, const uint8_t *sent) noexcept nogil:
     """The seconds since the server cookie in ``sent`` was made."""
     return <int32_t>(request.now - (<uint32_t>n16(sent + 12) << 16 | <uint32_t>n16(sent + 14)))
 
 
-cdef int made_with(const Server *server, const Request *request, const Query *query) noexcept nogil:
+cdef inline int made_with(const Server *server, const Request *request, const Query *query) noexcept nogil:
     """Which secret the client's cookie was made with; -1 if it has no valid one."""
     cdef uint8_t message[32]
     cdef uint64_t digest
@@ -25,7 +37,7 @@ cdef int made_with(const Server *server, const Request *request, const Query *qu
     return -1
 
 
-cdef int write_cookie(Server *server, const Request *request, const Query *query, uint8_t *out) noexcept nogil:
+cdef inline int write_cookie(Server *server, const Request *request, const Query *query, uint8_t *out) noexcept nogil:
     """Write client and server cookie (RFC 9018) to ``out``; return their length."""
     cdef uint8_t message[32]
     cdef uint64_t digest
@@ -44,7 +56,7 @@ cdef int write_cookie(Server *server, const Request *request, const Query *query
     return 24
 
 
-cdef int write_opt(
+cdef inline int write_opt(
     Server *server, const Request *request, const Query *query, const Body *body, uint8_t *out
 ) noexcept nogil:
     """Write the response's OPT record, at most MAX_OPT octets; return its length."""
@@ -78,7 +90,7 @@ cdef int write_opt(
     return at
 
 
-cdef int write_tsig(const Query *query, uint8_t *out) noexcept nogil:
+cdef inline int write_tsig(const Query *query, uint8_t *out) noexcept nogil:
     """Write the TSIG record that refuses the query's: BADKEY, unsigned; return its length."""
     cdef uint8_t *at = out + query.tsig
     memcpy(out, query.tsig_owner, query.tsig)

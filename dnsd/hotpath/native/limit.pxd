@@ -1,26 +1,24 @@
+# cython: cdivision=True
 # Response rate limiting: the twin of dnsd.hotpath.limiter, on the same buckets and rows.
 
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport int64_t, uint64_t, uint8_t
+from libc.stdlib cimport calloc
+from libc.string cimport memcpy
+
+from dnsd.image.buckets cimport (
+    BUCKETROW_ABOUT, BUCKETROW_COUNT, BUCKETROW_LAST, BUCKETROW_PREFIX, BUCKETROW_SINCE, QUIET,
+    ROW, TIME_BITS, WAYS,
+)
+from dnsd.metrics.counters cimport C_limited, C_limited_answer, C_limited_slipped
+from dnsd.wire.siphash cimport siphash13_words
+
+
 cdef extern from *:
-    void __builtin_prefetch(const void *at) nogil
-
-assert (buckets.WAYS, buckets.TIME_BITS, buckets.ROW, buckets.QUIET) == (8, 40, 8, 60)
-
-cdef enum:
-    KIND_ANSWER, KIND_WILDCARD, KIND_ANY, KIND_REFERRAL, KIND_NODATA, KIND_NXDOMAIN, KIND_OTHER
+    void prefetch "__builtin_prefetch"(const void *at) nogil
 
 cdef enum:
     SEND, SLIP, DROP
-
-cdef enum:
-    WAYS = 8                  # words of a set
-    TIME_BITS = 40
-    ROW = 8                   # words of a row
-    ROW_PREFIX = 0
-    ROW_ABOUT, ROW_COUNT, ROW_SINCE, ROW_LAST
-    QUIET = 60
-    TYPE_ANY = 255
-
-cdef uint64_t TIME_MASK = (<uint64_t>1 << TIME_BITS) - 1
 
 
 cdef struct Exempt:
@@ -58,13 +56,17 @@ cdef struct Bucket:
     uint64_t digest
 
 
+cdef inline uint64_t time_mask() noexcept nogil:
+    return (<uint64_t>1 << TIME_BITS) - 1
+
+
 cdef inline void charge(Account *account, uint64_t zone, int kind, uint64_t name) noexcept nogil:
     account.kind = kind
     account.zone = zone
     account.name = name
 
 
-cdef uint64_t mask_of(int length) noexcept nogil:
+cdef inline uint64_t mask_of(int length) noexcept nogil:
     """The first ``length`` bits of an address, as eight of its octets lie in memory."""
     cdef uint8_t octets[8]
     cdef uint64_t mask
@@ -75,7 +77,34 @@ cdef uint64_t mask_of(int length) noexcept nogil:
     return mask
 
 
-cdef bint is_exempt(const Limit *limit, const uint8_t *address, int octets) noexcept nogil:
+cdef inline int limit_as(
+    Limit *limit, limiter, uint64_t *words, uint64_t *rows, int n_rows
+) except -1:
+    """Take over what ``limiter`` (:mod:`dnsd.hotpath.limiter`) limits, and whom it exempts."""
+    cdef bytes key = limiter.memory.key, address, mask
+    cdef int i
+    if len(key) != 16:
+        raise ValueError("the key of rate limits has 16 octets")
+    memcpy(limit.key, PyBytes_AS_STRING(key), 16)
+    limit.sets, limit.interval, limit.depth = limiter.sets, limiter.interval, limiter.depth
+    law = limiter.law
+    limit.slip = law.slip
+    limit.ipv4_prefix, limit.ipv6_prefix = law.ipv4_prefix, law.ipv6_prefix
+    limit.masks[0], limit.masks[1] = mask_of(law.ipv4_prefix), mask_of(law.ipv6_prefix)
+    limit.exempt = <Exempt *>calloc(len(limiter.exempt) + 1, sizeof(Exempt))
+    if limit.exempt == NULL:
+        raise MemoryError
+    for i, network in enumerate(limiter.exempt):
+        address, mask = network.network_address.packed, network.netmask.packed
+        limit.exempt[i].octets = len(address)
+        memcpy(limit.exempt[i].address, PyBytes_AS_STRING(address), len(address))
+        memcpy(limit.exempt[i].mask, PyBytes_AS_STRING(mask), len(mask))
+    limit.n_exempt = len(limiter.exempt)
+    limit.words, limit.rows, limit.n_rows = words, rows, n_rows
+    return 0
+
+
+cdef inline bint is_exempt(const Limit *limit, const uint8_t *address, int octets) noexcept nogil:
     cdef const Exempt *one
     cdef int i, j
     for i in range(limit.n_exempt):
@@ -94,7 +123,7 @@ cdef inline uint64_t *set_of(const Limit *limit, uint64_t digest) noexcept nogil
     return limit.words + (digest & (limit.sets - 1)) * WAYS
 
 
-cdef bint take(Limit *limit, uint64_t digest) noexcept nogil:
+cdef inline bint take(Limit *limit, uint64_t digest) noexcept nogil:
     """Take an answer out of the bucket of ``digest``, if there is one left.
 
     Another worker may do so in the same ten nanoseconds, then it costs one answer and not two:
@@ -105,7 +134,7 @@ cdef bint take(Limit *limit, uint64_t digest) noexcept nogil:
     cdef int i, place = 0
     for i in range(WAYS):
         word = first[i]
-        ahead = (word - limit.now) & TIME_MASK
+        ahead = (word - limit.now) & time_mask()
         if ahead > limit.depth:
             ahead = 0
         if word >> TIME_BITS == tag:
@@ -118,11 +147,11 @@ cdef bint take(Limit *limit, uint64_t digest) noexcept nogil:
     taken += limit.interval
     if taken > limit.depth:
         return False
-    first[place] = tag << TIME_BITS | ((limit.now + taken) & TIME_MASK)
+    first[place] = tag << TIME_BITS | ((limit.now + taken) & time_mask())
     return True
 
 
-cdef void note_limited(Limit *limit, uint64_t prefix, uint64_t about, int kind) noexcept nogil:
+cdef inline void note_limited(Limit *limit, uint64_t prefix, uint64_t about, int kind) noexcept nogil:
     """Note that an answer to ``prefix`` was withheld; the one limited least is forgotten."""
     cdef int64_t second = limit.now // 1000000
     cdef uint64_t *row
@@ -132,8 +161,8 @@ cdef void note_limited(Limit *limit, uint64_t prefix, uint64_t about, int kind) 
     cdef int i
     for i in range(limit.n_rows):
         row = limit.rows + i * ROW
-        weight = 0 if second - <int64_t>row[ROW_LAST] > QUIET else row[ROW_COUNT]
-        if row[ROW_PREFIX] == prefix and (row[ROW_ABOUT] & 0xFFFF) == about:
+        weight = 0 if second - <int64_t>row[BUCKETROW_LAST] > QUIET else row[BUCKETROW_COUNT]
+        if row[BUCKETROW_PREFIX] == prefix and (row[BUCKETROW_ABOUT] & 0xFFFF) == about:
             place = row
             count = weight
             found = True
@@ -142,15 +171,15 @@ cdef void note_limited(Limit *limit, uint64_t prefix, uint64_t about, int kind) 
             place = row
             count = weight
     if not (found and count):
-        place[ROW_PREFIX] = prefix
-        place[ROW_ABOUT] = about
-        place[ROW_SINCE] = second
-    place[ROW_ABOUT] |= <uint64_t>1 << (16 + kind)
-    place[ROW_COUNT] = count + 1
-    place[ROW_LAST] = second
+        place[BUCKETROW_PREFIX] = prefix
+        place[BUCKETROW_ABOUT] = about
+        place[BUCKETROW_SINCE] = second
+    place[BUCKETROW_ABOUT] |= <uint64_t>1 << (16 + kind)
+    place[BUCKETROW_COUNT] = count + 1
+    place[BUCKETROW_LAST] = second
 
 
-cdef bint weigh(
+cdef inline bint weigh(
     const Limit *limit, const uint8_t *address, int octets, const Account *account, Bucket *bucket
 ) noexcept nogil:
     """Find the bucket of an answer, and have its memory brought near; False if there is none."""
@@ -164,17 +193,17 @@ cdef bint weigh(
     bucket.about = family << 8 | (limit.ipv4_prefix if octets == 4 else limit.ipv6_prefix)
     name = account.name | <uint64_t>account.kind << 56 | <uint64_t>family << 60
     bucket.digest = siphash13_words(limit.key, bucket.prefix, account.zone, name)
-    __builtin_prefetch(set_of(limit, bucket.digest))
+    prefetch(set_of(limit, bucket.digest))
     return True
 
 
-cdef int judge(Limit *limit, uint64_t *count, const Bucket *bucket, int kind) noexcept nogil:
+cdef inline int judge(Limit *limit, uint64_t *count, const Bucket *bucket, int kind) noexcept nogil:
     """Say what becomes of an answer out of ``bucket``, and count it."""
     if take(limit, bucket.digest):
         return SEND
     note_limited(limit, bucket.prefix, bucket.about, kind)
     count[C_limited] += 1
-    count[C_limited_kind + kind] += 1
+    count[C_limited_answer + kind] += 1
     if limit.slip and count[C_limited] % <uint64_t>limit.slip == 0:
         count[C_limited_slipped] += 1
         return SLIP

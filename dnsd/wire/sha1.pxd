@@ -1,5 +1,8 @@
 # SHA-1 without Python objects (NSEC3, RFC 5155 §5).
 
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
 cdef extern from *:
     """
     /* Written out in C: each round has its constant and its place in the schedule. */
@@ -44,7 +47,7 @@ cdef extern from *:
     void sha1_block "dnsd_sha1_block"(uint32_t *h, const uint8_t *p) noexcept nogil
 
 
-cdef void sha1(const uint8_t *message, int length, uint8_t *digest) noexcept nogil:
+cdef inline void sha1(const uint8_t *message, int length, uint8_t *digest) noexcept nogil:
     """SHA-1 of at most 510 octets (a name and a salt)."""
     cdef uint32_t h[5]
     cdef uint8_t last[128]
