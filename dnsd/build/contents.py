@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from dnsd.caches.ledger import negative_ttl
-from dnsd.caches.listing import NO_LISTING, WILDCARD, Contents, GivenRRset
-from dnsd.caches.version import digest_of, targets_of
+from dnsd.caches.listing import NO_LISTING, WILDCARD, Contents, GivenRRset, decode
+from dnsd.caches.version import canonical_name, digest_of, targets_of
 from dnsd.wire import name as names
 from dnsd.wire import rdata as rr
 from dnsd.wire.member import is_name
@@ -29,7 +30,7 @@ except ImportError:
     native = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from dnsd.zone.records import RRset, Zone
 
@@ -44,17 +45,21 @@ _DIGEST_OCTETS = 8
 
 
 def contents_of(
-    zone: Zone, pools: Collection[tuple[bytes, int]], most: int = MOST_LISTED
+    zone: Zone,
+    pools: Collection[tuple[bytes, int]],
+    most: int = MOST_LISTED,
+    sources: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> tuple[Contents, msgspec.Raw]:
     """Return what ``zone`` has, and its listing as JSON.
 
-    ``pools`` are RRsets that are pools, by owner and type.
+    ``pools`` are RRsets that are pools, by owner and type. ``sources`` are those that follow a
+    name, by name and type: they lead to that name, too.
     """
     negative = _negative(zone)
     raw = NO_LISTING
     digest = os.urandom(_DIGEST_OCTETS).hex()
     if _count(zone) <= most:
-        raw = msgspec.Raw(_listing(zone, pools))
+        raw = _led(msgspec.Raw(_listing(zone, pools)), sources)
         digest = blake2b(
             bytes(raw) + negative.to_bytes(4, "big"), digest_size=_DIGEST_OCTETS
         ).hexdigest()
@@ -63,7 +68,7 @@ def contents_of(
         listed=raw is not NO_LISTING,
         ttl=max(_longest(zone), negative),
         negative=negative,
-        names=None if raw is not NO_LISTING else _names_in(zone, pools),
+        names=None if raw is not NO_LISTING else _names_in(zone, pools, sources.values()),
     )
     return contents, raw
 
@@ -73,6 +78,20 @@ def _listing(zone: Zone, pools: Collection[tuple[bytes, int]]) -> bytes:
     if (table := table_of(zone)) is not None:
         return native.listing_of(table, pools)
     return msgspec.json.encode(sorted(_given(zone, pools)))
+
+
+def _led(raw: msgspec.Raw, sources: Mapping[tuple[str, str], str]) -> msgspec.Raw:
+    """Return the listing ``raw`` with the names that addresses come from among the targets."""
+    if not sources:
+        return raw
+    known = {(canonical_name(owner), rtype): source for (owner, rtype), source in sources.items()}
+
+    def led(one: GivenRRset) -> GivenRRset:
+        source = known.get((one.owner, one.type))
+        targets = one.targets if source is None else tuple(sorted({*one.targets, source}))
+        return msgspec.structs.replace(one, targets=targets)
+
+    return msgspec.Raw(msgspec.json.encode(sorted(map(led, decode(raw) or ()))))
 
 
 def _count(zone: Zone) -> int:
@@ -118,12 +137,14 @@ def _given(zone: Zone, pools: Collection[tuple[bytes, int]]) -> Iterator[GivenRR
             yield GivenRRset(name, text, digest, targets_of(text, rdatas), rrset.ttl)
 
 
-def _names_in(zone: Zone, pools: Collection[tuple[bytes, int]]) -> tuple[str, ...] | None:
-    """Return the names that records lead to; None if they are too many.
+def _names_in(
+    zone: Zone, pools: Collection[tuple[bytes, int]], sources: Collection[str]
+) -> tuple[str, ...] | None:
+    """Return the names that records lead to, and ``sources``; None if they are too many.
 
     A DNAME leads to all below a name, as a wildcard says it.
     """
-    found: set[str] = set()
+    found = {*sources}
     for rrset in _leading(zone, pools):
         below = WILDCARD if rrset.rtype == rr.DNAME else ""
         names_in = filter(is_name, targets_of(type_name(rrset.rtype), rrset.rdatas))

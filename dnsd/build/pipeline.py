@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dnsd.build.images import Job
+    from dnsd.build.resolved import Followed
     from dnsd.build.signing import Signer
     from dnsd.compile import PoolRecords
     from dnsd.config.policy import Policy
@@ -195,17 +196,18 @@ def _build(job: Job, began_ns: int) -> _Made:
         return _Made(result)
     aliases = resolved.describe(policy, loaded.zone) if policy else ()
     result = msgspec.structs.replace(result, aliases=aliases)
-    return _compiled(job, result, filled.zone, policy, signer)
+    return _compiled(job, result, filled, policy, signer)
 
 
 def _compiled(
-    job: Job, result: BuildResult, zone: Zone, policy: Policy | None, signer: Signer | None
+    job: Job, result: BuildResult, filled: Followed, policy: Policy | None, signer: Signer | None
 ) -> _Made:
-    """Return the image of ``zone``, whose files are well, and what ``result`` becomes with it."""
+    """Return the image of a zone whose files are well, and what ``result`` becomes with it."""
     from dnsd import compile as compiler
     from dnsd.build import versions
     from dnsd.build.contents import contents_of
 
+    zone = filled.zone
     if policy is not None:
         from dnsd.build import hints
 
@@ -219,7 +221,8 @@ def _compiled(
 
         described = policypools.describe(policy, zone)
         compiled = list(policypools.compiled(described, signer))
-    contents, listing = contents_of(zone, {(one.owner, one.rtype) for one in compiled})
+    pools = {(one.owner, one.rtype) for one in compiled}
+    contents, listing = contents_of(zone, pools, sources=filled.sources)
     result = msgspec.structs.replace(
         result,
         findings=worst((*result.findings, *kept.findings)),

@@ -9,6 +9,7 @@ that follows is one like any other: signed, noted in the ledger, and served from
 from __future__ import annotations
 
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ from dnsd.wire.rdata import AAAA, A
 from dnsd.zone.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from dnsd.build.signing import Signer
@@ -40,23 +41,28 @@ class AliasMeta(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResolvedRRset(msgspec.Struct, frozen=True, kw_only=True):
-    """What is answered for ``name`` and ``type``, as long as ``target`` is what it follows."""
+    """What is answered for ``name`` and ``type``, as long as ``target`` is what it follows.
+
+    ``source`` is the name that has the addresses: the target, or the member of a pool that it is.
+    """
 
     name: str
     type: str
     target: str
     addresses: tuple[str, ...]
     ttl: int
+    source: str = ""
 
 
 class Followed(NamedTuple):
     """A zone with what aliases have been resolved to, and what is wrong with the file of that.
 
-    ``names`` are the names and types of the RRsets that have other addresses than in the zone file.
+    ``sources`` says of RRsets, by name and type, that have other addresses than in the zone file
+    which name has these: whoever gets them is led to what that name leads to.
     """
 
     zone: Zone
-    names: frozenset[tuple[str, str]] = frozenset()
+    sources: Mapping[tuple[str, str], str] = MappingProxyType({})
     findings: tuple[Finding, ...] = ()
 
 
@@ -118,13 +124,13 @@ def followed(zone: Zone, policy: Policy | None, signer: Signer | None, path: Pat
         sentence = f"{error}; answering the addresses in the zone file until they are resolved"
         finding = Finding(str(path), 0, Severity.WARNING, sentence, "alias-file")
         return Followed(zone, findings=(finding,))
-    made = {
-        (rule.name, rtype): _made(rrset, one)
-        for rule in policy.aliases
-        for rtype, rrset in rrsets_of(rule, zone)
-        if (one := known.get((rule.name, rtype, rule.target)))
-    }
-    return Followed(_with(zone, made.values(), signer), frozenset(made))
+    made, sources = [], {}
+    for rule in policy.aliases:
+        for rtype, rrset in rrsets_of(rule, zone):
+            if one := known.get((rule.name, rtype, rule.target)):
+                made.append(_made(rrset, one))
+                sources[rule.name, rtype] = one.source or rule.target
+    return Followed(_with(zone, made, signer), sources)
 
 
 def _made(rrset: RRset, found: ResolvedRRset) -> RRset:

@@ -142,7 +142,7 @@ def _source(
         path = resolved.path_for(given.server.state_directory, images.stem(origin))
         filled = resolved.followed(result.zone, policy, signer, path)
         aliases = {
-            one: (one.rule.name, one.type) in filled.names
+            one: (one.rule.name, one.type) in filled.sources
             for one in resolved.describe(policy, result.zone)
         }
         zone = hints.followed(filled.zone, policy, signer)

@@ -87,6 +87,8 @@ class Alias:
         """Whether no attempt has ended yet."""
         self.source = rule.target
         """The name that was asked for last: the target, or the member of a pool that it is."""
+        self.answers_of = rule.target
+        """The name whose addresses are answered."""
 
     def entry(self, now: float) -> ResolvedRRset | None:
         """Return what is to be answered, None: what the zone file has; ``now`` is POSIX."""
@@ -100,6 +102,7 @@ class Alias:
             target=rule.target,
             addresses=answer.addresses,
             ttl=answer.ttl,
+            source=self.answers_of,
         )
 
 
@@ -205,6 +208,7 @@ class AliasKeeper:
         if one := self._built(key, alias):
             seen = self._confirmed.get(key) or self._written_at(key.origin)
             alias.follower.restore(AddressAnswer(one.addresses, one.ttl), seen)
+            alias.answers_of = one.source or meta.rule.target
         return alias
 
     def _built(self, key: AliasKey, alias: Alias) -> ResolvedRRset | None:
@@ -246,6 +250,7 @@ class AliasKeeper:
             pause = alias.follower.failed(str(found))
         else:
             pause = alias.follower.found(found, self._times.posix())
+            alias.answers_of = source
         alias.is_new = False
         alias.due = self._times.monotonic() + pause
         if alias.follower.fault != before:

@@ -64,6 +64,8 @@ def test_it_follows_and_goes_on_after_a_restart() -> None:
         done = node.run("horizon", "example.test", "A", "--json", "--config", str(node.config))
         assert json.loads(done.stdout)["safety"] == "wait"
         assert IN_FILE in done.stdout
+        done = node.run("horizon", "--to", CDN, "--json", "--config", str(node.config))
+        assert f"example.test. A → {THREE}, {CDN}" in json.loads(done.stdout)["reasons"][0]
         node.stop()
         resolver.records.clear()
         asked = len(resolver.asked)

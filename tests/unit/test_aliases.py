@@ -89,6 +89,11 @@ class Scene:
         await self.keeper.turn()
 
     @property
+    def sources(self) -> list[str]:
+        """The names whose addresses a build would take."""
+        return [one.source for one in resolved.read(self.file)]
+
+    @property
     def file(self) -> Path:
         return resolved.path_for(self.directory, images.stem(ORIGIN))
 
@@ -423,10 +428,18 @@ def test_the_member_of_a_pool_is_followed_at_once(tmp_path: Path) -> None:
         scene.member = CDN
         await scene.turn()
         assert scene.written() == (ONE,)
+        assert scene.sources == [CDN]
         scene.member = OTHER
+        del scene.answers[OTHER, "A"]
         await scene.turn(aliases.PAUSE_S)
-        assert scene.asked == [(CDN, "A"), (OTHER, "A")]
-        assert scene.written() == (TWO,)
+        assert (scene.written(), scene.sources) == ((ONE,), [CDN])
+        scene.begin()
+        await scene.turn()
+        assert (scene.written(), scene.sources) == ((ONE,), [CDN])
+        scene.give(TWO, name=OTHER, ttl=300)
+        await scene.turn(aliases.PAUSE_S)
+        assert scene.asked == [(CDN, "A"), *3 * [(OTHER, "A")]]
+        assert (scene.written(), scene.sources) == ((TWO,), [OTHER])
         assert scene.status()["source"] == OTHER
         scene.member = ""
         await scene.turn(1)

@@ -8,7 +8,16 @@ from dnsd.build import contents as contents_module
 from dnsd.build.contents import contents_of
 from dnsd.caches.changes import CachedFor, KnownZone, held_after
 from dnsd.caches.listing import Contents, Listing, decode
-from dnsd.caches.version import ANY, Version, VersionKind, about_name, everything, nothing, rrset
+from dnsd.caches.version import (
+    ANY,
+    Version,
+    VersionKind,
+    about_name,
+    about_target,
+    everything,
+    nothing,
+    rrset,
+)
 from dnsd.wire.name import from_text
 from dnsd.wire.rdata import CNAME
 from dnsd.zone.load import load_text
@@ -182,3 +191,20 @@ def test_of_a_large_zone_it_is_known_to_which_names_it_leads(
     monkeypatch.setattr(contents_module, "MOST_NAMES", 2)
     contents, _ = contents_of(zone, {pool}, most=3)
     assert contents.may_lead_to("nowhere.test."), "too many to be known"
+
+
+@pytest.mark.parametrize("most", [100, 0])
+def test_addresses_that_follow_a_name_lead_to_that_name(most: int) -> None:
+    """Whoever is not to come to a name that is drained must not come by way of an alias either."""
+    zone = load_text("example.com.", ZONE).zone
+    assert zone
+    cdn = "cdn.example.net."
+    plain, _ = contents_of(zone, (), most)
+    contents, raw = contents_of(zone, (), most, {("www.example.com.", "A"): cdn})
+    found = decode(bytes(raw)) or ()
+    assert [one.owner for one in found if cdn in one.targets] == ["www.example.com."][: len(found)]
+    assert all(about_target(cdn).concerns(one.version) == (cdn in one.targets) for one in found)
+    assert list(found) == sorted(found)
+    assert contents.digest != plain.digest
+    assert (contents.names is None) == bool(most)
+    assert bool(most) or contents.may_lead_to(cdn) > plain.may_lead_to(cdn)

@@ -83,6 +83,17 @@ def addresses(zone: Zone, rtype: int = A, owner: bytes = APEX) -> list[str]:
 # -- in the zone ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("source", "name"), [("", "cdn.example.net."), ("b.example.net.", "b.example.net.")]
+)
+def test_it_is_said_which_name_has_the_addresses(tmp_path: Path, source: str, name: str) -> None:
+    path = tmp_path / "alias.json"
+    path.write_bytes(resolved.encode([entry("198.51.100.1", source=source)]))
+    found = checked(ALIAS)
+    followed = resolved.followed(load(), found.policy, found.signer, path)
+    assert followed.sources == {(ORIGIN, "A"): name}
+
+
 def test_addresses_take_the_place_of_those_in_the_zone_file(tmp_path: Path) -> None:
     zone = filled(tmp_path, entry("198.51.100.1", "198.51.100.2"))
     assert addresses(zone) == ["198.51.100.1", "198.51.100.2"]
@@ -131,9 +142,9 @@ def test_a_damaged_file_is_told_and_the_zone_file_answers(tmp_path: Path, conten
     path = tmp_path / "alias.json"
     path.write_bytes(content)
     found = checked(ALIAS)
-    zone, names, (finding,) = resolved.followed(load(), found.policy, found.signer, path)
+    zone, sources, (finding,) = resolved.followed(load(), found.policy, found.signer, path)
     assert addresses(zone) == ["192.0.2.1"]
-    assert not names
+    assert not sources
     assert (finding.file, finding.severity) == (str(path), Severity.WARNING)
     assert finding.message.startswith("is not what dnsd has written")
 
