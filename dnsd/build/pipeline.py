@@ -95,16 +95,16 @@ class _Made(NamedTuple):
 
 def build_zones(jobs: Sequence[Job]) -> list[BuildResult]:
     """Build the zones of ``jobs``, all for one directory; small images go into one pack."""
+    stems = [images.stem(job.origin) for job in jobs]
     made = [_made(job) for job in jobs]
     small = {
-        images.stem(job.origin): one.image
-        for job, one in zip(jobs, made, strict=True)
+        stem: one.image
+        for stem, one in zip(stems, made, strict=True)
         if one.image is not None and len(one.image) < PACKED_BELOW
     }
     names = _packed(jobs[0].stock, small) if len(small) > 1 else {}
     return [
-        _saved(job, one, names.get(images.stem(job.origin)))
-        for job, one in zip(jobs, made, strict=True)
+        _saved(job, one, names.get(stem)) for job, stem, one in zip(jobs, stems, made, strict=True)
     ]
 
 
@@ -161,12 +161,14 @@ def _build(job: Job, began_ns: int) -> _Made:
     from dnsd.zone import load
 
     bounds = job.limits
-    beside = str(job.policy_file)
+    policy_file = job.policy_file
+    beside = str(policy_file)
     stamps = {beside: stamp(beside)}
-    digests = {beside: digest_of(Path(beside), bounds.file_octets)}
+    is_there = stamps[beside] is not None
+    digests = {beside: digest_of(policy_file, bounds.file_octets) if is_there else ""}
     include = [Path(directory) for directory in job.include]
     loaded = load.load_zone(job.origin, Path(job.file), bounds, include=include)
-    policy, problems = load_policy(job.policy_file, job.origin)
+    policy, problems = load_policy(policy_file, job.origin)
     found: list[Finding] = []
     signer = None
     if policy is not None or problems:
@@ -179,7 +181,9 @@ def _build(job: Job, began_ns: int) -> _Made:
         stamps[one], digests[one] = stamp(one), digest_of(Path(one), bounds.file_octets)
     filled = None
     if loaded.zone is not None and all(one.severity is not Severity.ERROR for one in found):
-        filled = resolved.followed(loaded.zone, policy, signer, Path(job.resolved))
+        filled = resolved.Followed(loaded.zone)
+        if policy is not None:
+            filled = resolved.followed(loaded.zone, policy, signer, Path(job.resolved))
         found = [*found, *filled.findings]
     read = {one.path: one.digest for one in loaded.sources}
     sources = _sources(loaded, stamps, began_ns)
@@ -212,7 +216,7 @@ def _compiled(
         from dnsd.build import hints
 
         zone = hints.followed(zone, policy, signer)
-    kept = versions.keep(zone, job, images.unique(job.origin))
+    kept = versions.keep(zone, job)
     zone = versions.of_catalog(kept.zone) if job.is_catalog else kept.zone
     described: tuple[PoolMeta, ...] = ()
     compiled: list[PoolRecords] = []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from dnsd.build.images import UNKEPT, VERSIONS
+from dnsd.build.images import UNKEPT, VERSIONS, unique
 from dnsd.config import origins
 from dnsd.errors import SerialError
 from dnsd.process import durablefile
@@ -52,8 +52,8 @@ def _directory(job: Job) -> Path:
     return Path(job.images).parent / VERSIONS
 
 
-def keep(zone: Zone, job: Job, name: str) -> VersionKept:
-    """Return ``zone`` as it is to be served, and keep its version under ``name`` if it is given.
+def keep(zone: Zone, job: Job) -> VersionKept:
+    """Return ``zone`` as it is to be served, and keep its version if it is given to others.
 
     SerialError if it is not to be served: with a serial that is not newer than one before, others
     would not fetch it.
@@ -73,13 +73,14 @@ def keep(zone: Zone, job: Job, name: str) -> VersionKept:
     if not job.is_given:
         return VersionKept(zone, "", tuple(findings))
     try:
+        name = f"{unique(job.origin)}{RECORDS}"
         _directory(job).mkdir(mode=0o700, exist_ok=True)
-        recordfile.write(_directory(job) / f"{name}{RECORDS}", version)
+        recordfile.write(_directory(job) / name, version)
     except OSError as error:
         sentence = f"secondaries cannot fetch this version: it cannot be written: {_why(error)}"
         findings.append(_finding(job, sentence, UNKEPT))
         return VersionKept(zone, "", tuple(findings))
-    return VersionKept(zone, f"{name}{RECORDS}", tuple(findings))
+    return VersionKept(zone, name, tuple(findings))
 
 
 def of_catalog(zone: Zone) -> Zone:

@@ -36,11 +36,16 @@ class TableNodes(Mapping[bytes, dict[int, RRset]]):
 
     def __init__(self, table: Table) -> None:
         self.table = table
+        self._at_apex: dict[int, RRset] = {}
 
     def __getitem__(self, owner: bytes) -> dict[int, RRset]:
-        if types := self.table.types(owner):
-            return types
-        raise KeyError(owner)
+        is_apex = owner == self.table.apex  # asked for ten times, in a zone of twenty records
+        types = (is_apex and self._at_apex) or self.table.types(owner)
+        if not types:
+            raise KeyError(owner)
+        if is_apex:
+            self._at_apex = types
+        return types
 
     def __contains__(self, owner: object) -> bool:
         return isinstance(owner, bytes) and self.table.has_records(owner)
