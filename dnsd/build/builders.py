@@ -62,7 +62,7 @@ async def build_all(jobs: Sequence[Job], deliver: Deliver) -> None:
     Small zones do not wait for large ones: one process begins with the smallest, the others with
     what takes longest.
     """
-    sizes = {job.file: weight.on_disk(Path(job.file), job.policy_file) for job in jobs}
+    sizes = {job.file: weight.on_disk(job.file, job.policy_path) for job in jobs}
     small = await _small(jobs, sizes)
     cores = len(os.sched_getaffinity(0))
     waiting = deque(_batches([job for job in jobs if job.origin not in small], sizes, cores))

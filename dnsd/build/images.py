@@ -80,9 +80,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     is_catalog: bool = False
 
     @property
-    def policy_file(self) -> Path:
+    def policy_path(self) -> str:
         """Where the policy of the zone is, if it has one."""
-        return Path(self.policy) if self.policy else path_for(Path(self.file))
+        return self.policy or str(path_for(Path(self.file)))
+
+    @property
+    def policy_file(self) -> Path:
+        """The same as a path."""
+        return Path(self.policy_path)
 
     @property
     def resolved(self) -> str:
@@ -264,7 +269,7 @@ def is_current(meta: Meta, job: Job) -> bool:
         and (meta.origin, meta.file, meta.limits) == (job.origin, job.file, job.limits)
         and meta.include == job.include
         and (meta.failover == job.failover or not meta.pools)
-        and meta.policy == str(job.policy_file)
+        and meta.policy == job.policy_path
         and (meta.serial_policy, meta.is_catalog) == (job.serial, job.is_catalog)
         and (not job.is_given or _has_version(meta, job))
         and observe(meta.sources) == meta.sources

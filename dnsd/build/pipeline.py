@@ -161,8 +161,8 @@ def _build(job: Job, began_ns: int) -> _Made:
     from dnsd.zone import load
 
     bounds = job.limits
-    policy_file = job.policy_file
-    beside = str(policy_file)
+    beside = job.policy_path
+    policy_file = Path(beside)
     stamps = {beside: stamp(beside)}
     is_there = stamps[beside] is not None
     digests = {beside: digest_of(policy_file, bounds.file_octets) if is_there else ""}

@@ -7,6 +7,7 @@ leads, so that "may clients still come to 192.0.2.10?" can be asked over all nam
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -17,6 +18,7 @@ import msgspec
 from dnsd.wire import name as names
 from dnsd.wire import rdata as rr
 from dnsd.wire.member import is_name, shown
+from dnsd.wire.name import MAX_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +27,7 @@ ANY = "*"
 """In the place of a type: all of them."""
 
 _DIGEST_OCTETS = 8
+_CANONICAL = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+")
 _IPV4_HINT, _IPV6_HINT = 4, 6
 _NAMING = {
     "CNAME": rr.CNAME,
@@ -188,6 +191,8 @@ def about_member(address: str, name: str, rtype: str) -> CacheQuestion:
 
 def canonical_name(text: str) -> str:
     """Return the one way to write the absolute name ``text``; ValueError if it is none."""
+    if len(text) < MAX_NAME and _CANONICAL.fullmatch(text):  # as a rule, and there are many
+        return text
     try:
         return names.to_text(names.lower(names.from_text(text)))
     except ValueError as error:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dnsd.caches.acquainted import KnownNodes, KnownSecondary
@@ -18,7 +18,16 @@ from dnsd.caches.judge import FRESH_S, MARGIN_S, Safety, Verdict, judge
 from dnsd.caches.ledger import Ledger
 from dnsd.caches.report import WEEK_S, NodeReport, Use
 from dnsd.caches.site import Answered, Sighting, Silent, Site
-from dnsd.caches.version import Version, about_name, about_target, everything, gap, rrset
+from dnsd.caches.version import (
+    Version,
+    about_name,
+    about_target,
+    canonical_name,
+    everything,
+    gap,
+    rrset,
+)
+from dnsd.wire import name as names
 from tests.ledgers import restored
 
 OLD, NEW = "192.0.2.10", "192.0.2.11"
@@ -563,3 +572,19 @@ def test_it_is_never_safe_while_any_cache_holds_it(seed: int) -> None:
 def test_the_world_has_seen_every_verdict() -> None:
     said = [one for seed in range(60) for one in World(seed).run(200)]
     assert min(said.count(safety) for safety in Safety) > 20
+
+
+@given(
+    st.text(st.sampled_from('aB-_*9.\\" '), max_size=12) | st.sampled_from(("x" * 64, "y." * 130))
+)
+@example("x." * 127)
+@example("x." * 128)
+@example("x" * 63 + ".")
+def test_a_name_that_is_canonical_is_left_as_it_is(text: str) -> None:
+    try:
+        expected = names.to_text(names.lower(names.from_text(text)))
+    except ValueError:
+        with pytest.raises(ValueError, match="is not a domain name"):
+            canonical_name(text)
+    else:
+        assert canonical_name(text) == expected

@@ -19,7 +19,7 @@ from dnsd.config import RECEIVED
 from dnsd.errors import ImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from dnsd.build.images import Job, Meta
     from dnsd.image.stock import Stock
@@ -46,7 +46,8 @@ class Earlier:
     def forget(self, origins: Iterable[str]) -> None:
         """Take the images of the zones ``origins`` for deleted: others are served now."""
         for origin in origins:
-            self._names.pop(images.stem(origin), None)
+            if self._names:
+                self._names.pop(images.stem(origin), None)
             self._new.discard(origin)
 
     def forget_all(self) -> None:
@@ -56,11 +57,11 @@ class Earlier:
 
     def had(self, origin: str) -> bool:
         """Return whether there was an image of the zone ``origin``, damaged or not."""
-        return images.stem(origin) in self._known
+        return bool(self._known) and images.stem(origin) in self._known
 
     def meta(self, origin: str) -> Meta | None:
         """Return what the zone ``origin`` was when it was last loaded, if that is known."""
-        return next((meta for _, meta in self._readable(images.stem(origin))), None)
+        return next((meta for _, meta in self._readable(self._of(origin))), None)
 
     def reusable(self, jobs: Iterable[Job]) -> list[BuildResult]:
         """Return results of those ``jobs`` whose images are still right."""
@@ -69,15 +70,14 @@ class Earlier:
             return found
         with self._stock.held():
             for job in jobs:
-                names = self._names.get(images.stem(job.origin), ())
-                reusable = images.reusable(self._stock, names, job)
+                reusable = images.reusable(self._stock, self._of(job.origin), job)
                 if reusable is not None:
                     found.append(_result_of(*reusable))
         return found
 
     def in_place_of(self, broken: BuildResult) -> BuildResult:
         """Return ``broken`` with the last good image of the zone, if there is one."""
-        for name, meta in self._readable(images.stem(broken.origin)):
+        for name, meta in self._readable(self._of(broken.origin)):
             if _has_begun_anew(meta, broken):
                 continue
             with suppress(ImageError):
@@ -108,14 +108,19 @@ class Earlier:
         present = {images.stem(origin): origin for origin in files}
         found = {present[one]: files[present[one]] for one in self._names.keys() & present.keys()}
         for one in self._names.keys() - present.keys():
-            meta = next((meta for _, meta in self._readable(one)), None)
+            meta = next((meta for _, meta in self._readable(self._names[one])), None)
             if meta is not None and Path(meta.file).parent == directory:
                 found[meta.origin] = Path(meta.file)
         return found
 
-    def _readable(self, stem: str) -> Iterator[tuple[str, Meta]]:
-        """Yield the images of a zone that say what they were made from, newest first."""
-        for name in self._names.get(stem, ()):
+    def _of(self, origin: str) -> Sequence[str]:
+        """Return the images of the zone ``origin``, newest first."""
+        # At the first start there are none, and a hundred thousand stems are a second's work.
+        return self._names.get(images.stem(origin), ()) if self._names else ()
+
+    def _readable(self, names: Iterable[str]) -> Iterator[tuple[str, Meta]]:
+        """Yield those of the images ``names`` that say what they were made from."""
+        for name in names:
             with suppress(ImageError):
                 yield name, images.read_meta(self._stock, name)
 

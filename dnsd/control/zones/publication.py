@@ -123,18 +123,19 @@ class Publication:
     def note(self, result: BuildResult, job: Job) -> ZoneRow:
         """Write down in its row what has become of a zone that was to be built as ``job``."""
         now = time.time()
-        file = Path(job.file)
         self._coming.discard(result.origin)
         self._tell(result.origin)
         row = self.rows.get(result.origin)
         if row is None:
-            row = self.rows[result.origin] = ZoneRow(result.origin, file, now)
+            row = self.rows[result.origin] = ZoneRow(result.origin, Path(job.file), now)
         loaded = result.is_loaded
         if loaded or row.loaded:
             row.since = now
         if result.image is not None:
             self._serve(row, self._served(result, result.image))
-        row.file, row.limits, row.loaded, row.is_early = file, job.limits, loaded, False
+        if str(row.file) != job.file:
+            row.file = Path(job.file)
+        row.limits, row.loaded, row.is_early = job.limits, loaded, False
         row.is_expired = False
         row.include, row.digests = job.include, result.digests
         row.terms = BuildTerms(job.serial, job.is_given, job.is_catalog)
