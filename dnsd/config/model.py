@@ -39,7 +39,7 @@ from dnsd.config.kinds import (
 )
 from dnsd.config.limits import Limits
 from dnsd.config.netkinds import Networks, PeerUrls
-from dnsd.config.recording import QuerylogConfig
+from dnsd.config.recording import DnstapConfig, QuerylogConfig
 from dnsd.config.transfers import (
     SERIALS,
     AllowedPeer,
@@ -303,6 +303,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     demand: Demand = Demand()
     log: LogConfig = LogConfig()
     querylog: QuerylogConfig = QuerylogConfig()
+    dnstap: DnstapConfig = DnstapConfig()
     balance: Balance = Balance()
     service: tuple[Service, ...] = ()
     key: tuple[TransferKey, ...] = ()

@@ -35,7 +35,7 @@ from dnsd.config.model import (
     Zones,
 )
 from dnsd.config.problems import Problem
-from dnsd.config.recording import QuerylogConfig
+from dnsd.config.recording import DnstapConfig, QuerylogConfig
 from dnsd.config.tables import Schema, Structs, TableReader, parse, text_of
 from dnsd.config.transfers import (
     AllowedPeer,
@@ -66,6 +66,7 @@ TABLES: Structs = {
     ("demand",): Demand,
     ("log",): LogConfig,
     ("querylog",): QuerylogConfig,
+    ("dnstap",): DnstapConfig,
     ("balance",): Balance,
     ("transfers",): TransfersConfig,
 }

@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from dnsd.config.kinds import FilePath, OneOf, Size
+from dnsd.config.kinds import Count, FilePath, OneOf, Size, SocketPath, Text
 
 FORMATS = ("text", "json")
+MESSAGES = ("both", "queries", "responses")
+_BOUND = "a file that grows without a bound fills the disk"
 
 
 class QuerylogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,7 +21,26 @@ class QuerylogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """None: ``queries.log`` in the state directory."""
 
     format: Annotated[Literal["text", "json"], OneOf(FORMATS)] = "text"
-    size: Annotated[
-        int, Size("64KiB", "1024GiB", "a file that grows without a bound fills the disk")
-    ] = 256 << 20
+    size: Annotated[int, Size("64KiB", "1024GiB", _BOUND)] = 256 << 20
     """Octets of the file and of the one before it, together."""
+
+
+class DnstapConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[dnstap]``: who gets queries and responses as messages of dnstap; by default nobody."""
+
+    socket: Annotated[Path | None, SocketPath()] = None
+    file: Annotated[Path | None, FilePath()] = None
+    size: Annotated[int, Size("64KiB", "1024GiB", _BOUND)] = 256 << 20
+    """Octets of the file and of the one before it, together."""
+    sample: Annotated[int, Count(1, 1_000_000, "a smaller share tells nothing")] = 1
+    """One query in so many."""
+    messages: Annotated[Literal["both", "queries", "responses"], OneOf(MESSAGES)] = "both"
+    identity: Annotated[str | None, Text(255, "it goes into every message")] = None
+    """None: that of ``[server] server_id``."""
+    version: Annotated[str | None, Text(255, "it goes into every message")] = None
+    """None: that of ``[server] version``."""
+
+    def __post_init__(self) -> None:
+        """Refuse two places at once; ValueError is "KEY: SENTENCE"."""
+        if self.socket is not None and self.file is not None:
+            raise ValueError("file: dnstap goes to a socket or to a file: leave one of them out")

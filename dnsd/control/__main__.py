@@ -133,6 +133,7 @@ class _Node(Node):
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(super().run())
+            group.create_task(self.tap.run())
             if self._traffic is not None:
                 group.create_task(self._traffic.run())
 

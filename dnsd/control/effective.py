@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from dnsd.control.spec import ControlSpec
     from dnsd.image.keepsake import Keepsake
 
-APPLIED = ("zones", "zone", "catalog", "template", "key", "transfers", "demand", "querylog", "path")
+APPLIED = (
+    "zones",
+    "zone",
+    "catalog",
+    "template",
+    "key",
+    "transfers",
+    "demand",
+    "querylog",
+    "dnstap",
+    "path",
+)
 """The parts of the configuration that a reload applies; every other one wants a restart."""
 
 

@@ -278,6 +278,7 @@ class Node:
             "transfers": self.transfers.summary.states() if self.transfers else None,
             "aliases": self.aliases.status(),
             "demand": self.demand.status(time.monotonic_ns()),
+            **self.tap.status(),
             "building": self._readiness.status(time.monotonic()),
             "problems": problems,
             "differences": self._convergence.told(),

@@ -18,7 +18,7 @@ LOOK_S = 1.0
 """Seconds between two looks at what is written to, and between two reports."""
 
 
-class Sink(Protocol):
+class QuerySink(Protocol):
     """Where queries are written."""
 
     fault: str
@@ -47,7 +47,7 @@ class Pump:
         self,
         workers: Iterable[TapCells],
         one_in: int,
-        sink: Sink,
+        sink: QuerySink,
         offset: Callable[[], int],
     ) -> None:
         self._readers = [RingReader(one) for one in workers]

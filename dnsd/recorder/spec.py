@@ -8,11 +8,26 @@ import msgspec
 
 
 class LineSink(msgspec.Struct, frozen=True, tag="lines"):
-    """A file with a line for each query; see :mod:`dnsd.recorder.linefile`."""
+    """A file with a line for each query; see :mod:`dnsd.recorder.lines`."""
 
     file: str
     format: Literal["text", "json"]
     size: int
+
+
+class DnstapSink(msgspec.Struct, frozen=True, tag="dnstap"):
+    """A ``socket``, or a ``file`` of about ``size`` octets, for messages of dnstap.
+
+    The other one is empty, and so is what is not to be said of ``identity`` and ``version``.
+    """
+
+    socket: str
+    file: str
+    size: int
+    identity: str
+    version: str
+    queries: bool
+    responses: bool
 
 
 class RecorderSpec(msgspec.Struct, frozen=True):
@@ -25,7 +40,7 @@ class RecorderSpec(msgspec.Struct, frozen=True):
     state_fd: int
     seats: int
     one_in: int
-    sink: LineSink
+    sink: LineSink | DnstapSink
 
 
 class RecorderReport(msgspec.Struct, frozen=True):

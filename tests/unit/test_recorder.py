@@ -17,9 +17,10 @@ from dnsd.hotpath.tap import Tap
 from dnsd.image import tap
 from dnsd.image.tap import ALL, LONGEST_TOOK, RING, TapFlag, Tapped
 from dnsd.recorder.asked import Asked, asked
-from dnsd.recorder.linefile import LineFile, LinesDown
+from dnsd.recorder.boundedfile import BoundedFile
 from dnsd.recorder.lines import as_json, text
 from dnsd.recorder.pump import Pump
+from dnsd.recorder.sinks import sink_of
 from dnsd.recorder.spec import LineSink, RecorderReport
 from tests.packets import CH, RD, TC, header, name, opt, option, query, question, tsig
 
@@ -109,7 +110,7 @@ def test_what_became_of_it(flags: int, response: bytes, result: str) -> None:
 
 def test_a_file_of_lines_is_bounded_and_its_end_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "queries.log"
-    file = LineFile(path, 1000)
+    file = BoundedFile(path, 1000)
     for number in range(100):
         file.write(b"%09d\n" % number * 7)
         there = [each.stat().st_size for each in tmp_path.iterdir()]
@@ -123,7 +124,7 @@ def test_a_file_of_lines_is_bounded_and_its_end_is_kept(tmp_path: Path) -> None:
 
 def test_a_file_that_was_moved_away_is_begun_anew_and_an_old_one_continued(tmp_path: Path) -> None:
     path = tmp_path / "queries.log"
-    file = LineFile(path, 1 << 20)
+    file = BoundedFile(path, 1 << 20)
     file.write(b"one\n")
     file.look()
     file.write(b"two\n")
@@ -131,14 +132,14 @@ def test_a_file_that_was_moved_away_is_begun_anew_and_an_old_one_continued(tmp_p
     file.look()
     file.write(b"three\n")
     assert (tmp_path / "away").read_bytes() == b"one\ntwo\n"
-    again = LineFile(path, 1 << 20)
+    again = BoundedFile(path, 1 << 20)
     again.write(b"four\n")
     assert path.read_bytes() == b"three\nfour\n"
 
 
 def test_a_file_that_cannot_be_written_is_a_fault_until_it_can(tmp_path: Path) -> None:
     path = tmp_path / "there" / "queries.log"
-    down = LinesDown(LineSink(str(path), "text", 1 << 20), LineFile(path, 1 << 20))
+    down = sink_of(LineSink(str(path), "text", 1 << 20))
     assert not down.write([tapped()], NOON)
     assert str(path) in down.fault
     path.parent.mkdir()
@@ -150,7 +151,7 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     target, link = tmp_path / "passwd", tmp_path / "queries.log"
     link.symlink_to(target)
     with pytest.raises(OSError, match="symbolic"):
-        LineFile(link, 1 << 20).write(b"x\n")
+        BoundedFile(link, 1 << 20).write(b"x\n")
     assert not target.exists()
 
 

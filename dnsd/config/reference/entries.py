@@ -11,7 +11,7 @@ from dnsd.config import policyfile, reader
 from dnsd.config.catalogs import CatalogConfig, TemplateConfig
 from dnsd.config.model import Server, ZoneFile
 from dnsd.config.policy import Rules
-from dnsd.config.recording import QuerylogConfig
+from dnsd.config.recording import DnstapConfig, QuerylogConfig
 from dnsd.config.reference import (
     anycasttexts,
     failovertexts,
@@ -38,6 +38,8 @@ _DEFAULTS: dict[tuple[type, str], str] = {
     (Server, "server_id"): "the host's name",
     (Server, "version"): "dnsd's version",
     (QuerylogConfig, "file"): "`queries.log` in the state directory",
+    (DnstapConfig, "identity"): "that of `[server] server_id`",
+    (DnstapConfig, "version"): "that of `[server] version`",
     (PrimaryPeer, "port"): "53, or 853 with `tls`",
     (CatalogConfig, "vanish"): "that of `[zones]`",
     (CatalogConfig, "serial"): '`"unixtime"`',

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dnsd.control.tap.dnstap import DnstapKeeper
 from dnsd.control.tap.listeners import Listeners
 from dnsd.control.tap.querylog import QuerylogKeeper
 
@@ -21,12 +22,21 @@ class TapDesk:
     def __init__(self, vector: StateVector, effective: Callable[[], Config]) -> None:
         listeners = Listeners(vector.tap_control)
         self._querylog = QuerylogKeeper(vector, listeners, effective)
+        self._dnstap = DnstapKeeper(vector, listeners, effective)
 
     def commands(self) -> dict[str, Command]:
         """Return the admin commands by name."""
         return self._querylog.commands()
 
+    async def run(self) -> None:
+        """Follow the configuration for ever."""
+        await self._dnstap.run()
+
+    def status(self) -> dict[str, Any]:
+        """Return what is written down now, for ``dnsd status``."""
+        return {"querylog": self._querylog.status(), "dnstap": self._dnstap.status()}
+
     @property
     def problems(self) -> list[str]:
         """What keeps queries from being written, as sentences."""
-        return list(filter(None, (self._querylog.fault,)))
+        return list(filter(None, (self._querylog.fault, self._dnstap.fault)))

@@ -73,7 +73,8 @@ class QuerylogKeeper:
     @property
     def fault(self) -> str:
         """Why nothing can be written now; empty if something can, or nothing is to be."""
-        return "" if self._run is None else self._run.recorder.report.fault
+        fault = "" if self._run is None else self._run.recorder.report.fault
+        return f"query log: {fault}" if fault else ""
 
     def status(self) -> dict[str, Any]:
         """Return whether it is on and what was written."""

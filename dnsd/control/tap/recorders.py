@@ -51,7 +51,9 @@ class Recorder:
                 continue
             try:
                 await self._listen(process)
-                self._tell_fault(f"its process has ended with status {await process.wait()}")
+                status = await process.wait()
+                if not self._latest.fault:
+                    self._tell_fault(f"its process has ended with status {status}")
             finally:
                 await self._end(process)
             self._before, self._latest = self.report, RecorderReport(0, 0, self._latest.fault)
