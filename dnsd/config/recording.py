@@ -39,8 +39,3 @@ class DnstapConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """None: that of ``[server] server_id``."""
     version: Annotated[str | None, Text(255, "it goes into every message")] = None
     """None: that of ``[server] version``."""
-
-    def __post_init__(self) -> None:
-        """Refuse two places at once; ValueError is "KEY: SENTENCE"."""
-        if self.socket is not None and self.file is not None:
-            raise ValueError("file: dnstap goes to a socket or to a file: leave one of them out")

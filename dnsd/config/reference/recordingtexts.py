@@ -6,8 +6,8 @@ from dnsd.config.recording import DnstapConfig, QuerylogConfig
 
 TABLES: dict[type, str] = {
     QuerylogConfig: "The file that `dnsd querylog on` has a line for each query written to.",
-    DnstapConfig: "Queries and responses as dnstap messages (Frame Streams), to a socket or a "
-    "file.",
+    DnstapConfig: "Queries and responses as dnstap messages (Frame Streams), to a socket, a "
+    "file, or both.",
 }
 
 KEYS: dict[type, dict[str, str]] = {
@@ -20,7 +20,7 @@ KEYS: dict[type, dict[str, str]] = {
     DnstapConfig: {
         "socket": "The unix socket that a reader of Frame Streams listens on. dnsd connects again "
         "when it is lost.",
-        "file": "A file in place of the socket. Its directory must exist. A full file becomes "
+        "file": "A file. Its directory must exist. A full file becomes "
         "`NAME.1`, and so does what a start finds; after `mv` a new one begins.",
         "size": "What the file and the one before it (`.1`) may take together.",
         "sample": "One query in so many is sent. 1: all of them.",

@@ -39,4 +39,4 @@ class TapDesk:
     @property
     def problems(self) -> list[str]:
         """What keeps queries from being written, as sentences."""
-        return list(filter(None, (self._querylog.fault, self._dnstap.fault)))
+        return list(filter(None, (self._querylog.fault, *self._dnstap.faults)))

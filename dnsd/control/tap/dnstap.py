@@ -1,9 +1,11 @@
-"""``[dnstap]``: a recorder for as long as the configuration has one."""
+"""``[dnstap]``: a recorder for each place that the configuration names."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from dnsd.control.tap.listeners import Interest
 from dnsd.control.tap.recorders import Recorder
@@ -22,7 +24,7 @@ _WHO = "dnstap"
 
 
 class DnstapKeeper:
-    """Keeps the recorder that the configuration in force, ``effective``, asks for."""
+    """Keeps the recorders that the configuration in force, ``effective``, asks for."""
 
     def __init__(
         self, vector: StateVector, listeners: Listeners, effective: Callable[[], Config]
@@ -30,57 +32,58 @@ class DnstapKeeper:
         self._vector = vector
         self._listeners = listeners
         self._effective = effective
-        self._recorder: Recorder | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._running: dict[RecorderSpec, tuple[Recorder, asyncio.Task[None]]] = {}
 
     async def run(self) -> None:
         """Follow the configuration for ever."""
         while True:
-            wanted = self._wanted()
-            if wanted != (None if self._recorder is None else self._recorder.spec):
+            if (wanted := self._wanted()) != self._running.keys():
                 await self._change(wanted)
             await asyncio.sleep(LOOK_S)
 
     @property
-    def fault(self) -> str:
-        """Why nothing is sent now; empty if something is, or nothing is to be."""
-        fault = "" if self._recorder is None else self._recorder.report.fault
-        return f"dnstap: {fault}" if fault else ""
+    def faults(self) -> list[str]:
+        """Why something is not sent now, as sentences."""
+        reports = (recorder.report for recorder, _ in self._running.values())
+        return [f"dnstap: {one.fault}" for one in reports if one.fault]
 
-    def status(self) -> dict[str, Any] | None:
-        """Return what was written so far; None if nothing is to be."""
-        if self._recorder is None:
-            return None
-        spec, done = self._recorder.spec, self._recorder.report
-        assert isinstance(spec.sink, DnstapSink)
-        return {
-            "to": spec.sink.socket or spec.sink.file,
-            "sample": spec.one_in,
-            "written": done.written,
-            "lost": done.lost,
-            "fault": done.fault,
-        }
+    def status(self) -> list[dict[str, Any]]:
+        """Return what was written so far, and where."""
+        return [
+            {
+                "to": spec.sink.file or (isinstance(spec.sink, DnstapSink) and spec.sink.socket),
+                "sample": spec.one_in,
+                **msgspec.structs.asdict(recorder.report),
+            }
+            for spec, (recorder, _) in self._running.items()
+        ]
 
-    async def _change(self, wanted: RecorderSpec | None) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
-        self._recorder = self._task = None
-        if wanted is None:
+    async def _change(self, wanted: set[RecorderSpec]) -> None:
+        gone = [self._running.pop(spec)[1] for spec in self._running.keys() - wanted]
+        for task in gone:
+            task.cancel()
+        if gone:
+            await asyncio.wait(gone)
+        if not wanted:
             self._listeners.leave(_WHO)
             return
-        self._listeners.want(_WHO, Interest(wanted.one_in))
-        self._recorder = Recorder(_WHO, wanted)
-        self._task = asyncio.ensure_future(self._recorder.run())
+        self._listeners.want(_WHO, Interest(self._effective().dnstap.sample))
+        for spec in wanted - self._running.keys():
+            recorder = Recorder(_WHO, spec)
+            self._running[spec] = recorder, asyncio.ensure_future(recorder.run())
 
-    def _wanted(self) -> RecorderSpec | None:
+    def _wanted(self) -> set[RecorderSpec]:
+        told = self._effective().dnstap
+        places = [{"socket": str(told.socket)}] if told.socket else []
+        places += [{"file": str(told.file)}] if told.file else []
+        return {self._spec(**place) for place in places}
+
+    def _spec(self, socket: str = "", file: str = "") -> RecorderSpec:
         config = self._effective()
         told, server = config.dnstap, config.server
-        if told.socket is None and told.file is None:
-            return None
         sink = DnstapSink(
-            socket=str(told.socket or ""),
-            file=str(told.file or ""),
+            socket=socket,
+            file=file,
             size=told.size,
             identity=told.identity or server.server_id or "",
             version=told.version or server.version or "",
