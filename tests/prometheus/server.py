@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,13 @@ class Prometheus:
     def series(self, expression: str) -> list[dict[str, Any]]:
         """Return the series that ``expression`` comes to now."""
         found: list[dict[str, Any]] = self.get("query", query=expression)["result"]
+        return found
+
+    def lately(self, expression: str) -> list[dict[str, Any]]:
+        """Return the series that ``expression`` came to at some time of the last minute."""
+        now = time.time()
+        span = {"start": f"{now - 60}", "end": f"{now}", "step": "0.5"}
+        found: list[dict[str, Any]] = self.get("query_range", query=expression, **span)["result"]
         return found
 
     def firing(self) -> set[tuple[str, str]]:

@@ -20,6 +20,7 @@ import pytest
 from tests.anycast_node import Site, anycast_site
 from tests.conftest import needs
 from tests.prometheus.server import DEPLOY, Prometheus, prometheus
+from tests.prometheus.test_dashboard import expressions
 from tests.support import Node, make_node, until, zone
 
 if TYPE_CHECKING:
@@ -150,6 +151,19 @@ def test_they_fire_when_real_nodes_break(story: Story) -> None:
     story.wait(("DnsdBirdDown", ""), ("DnsdRouteNotAsOrdered", ""), ("DnsdWorkerSilent", ""))
     os.kill(worker, signal.SIGKILL)
     story.wait(("DnsdWorkerReplaced", ""))
+
+
+@needs("prometheus", "bird", "birdcl", "ip")
+def test_every_expression_of_the_dashboard_has_series(story: Story) -> None:
+    """Before or after the nodes broke."""
+    empty = {}
+    for title, expression, legend in expressions():
+        if not (found := story.prometheus.lately(expression)):
+            empty[title] = expression
+        for series in found[:1]:
+            named = set(re.findall(r"{{(\w+)}}", legend))
+            assert named <= series["metric"].keys(), (title, expression)
+    assert empty == {}
 
 
 def _refuse(path: Path) -> None:
