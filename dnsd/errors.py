@@ -84,6 +84,10 @@ class ImageError(DnsdError):
         self.errno = errno
 
 
+class PatchError(DnsdError):
+    """An image cannot be made of an earlier one: it is built from all records then."""
+
+
 class ListenError(DnsdError):
     """An address cannot be bound."""
 

@@ -94,6 +94,21 @@ def _led(raw: msgspec.Raw, sources: Mapping[tuple[str, str], str]) -> msgspec.Ra
     return msgspec.Raw(msgspec.json.encode(sorted(map(led, decode(raw) or ()))))
 
 
+def with_more(before: Contents, part: Contents) -> Contents:
+    """Return the summary of a zone without list that was ``before``, and now has this ``part``.
+
+    It counts what the zone had as well, so it bounds what caches may hold.
+    """
+    names = None
+    if before.names is not None and part.names is not None:
+        names = tuple(sorted({*before.names, *part.names}))
+    return msgspec.structs.replace(
+        part,
+        ttl=max(before.ttl, part.ttl),
+        names=names if names is not None and len(names) <= MOST_NAMES else None,
+    )
+
+
 def _count(zone: Zone) -> int:
     """Return how many RRsets there are, or a number not above that."""
     if (table := table_of(zone)) is not None:

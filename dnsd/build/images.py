@@ -78,6 +78,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     serial: str = "file"
     is_given: bool = False
     is_catalog: bool = False
+    before: str = ""
+    """The image that is served, of which the new one may be made; empty: none is."""
 
     @property
     def policy_path(self) -> str:
@@ -108,7 +110,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     start of the machine in which it was written. ``listing`` is only decoded when it is needed.
     ``digests`` are of the ``sources``, ``text`` is one of the zone file and all that it includes.
     ``policy`` is where its policy is, or would be; ``version`` is the name of its record file, if
-    it has one.
+    it has one. ``whole`` are the octets of the image that was made of all records, if this one is
+    made of that (see :mod:`dnsd.build.incremental`).
     """
 
     builder: str
@@ -132,6 +135,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     is_catalog: bool = False
     version: str = ""
     validity: Validity | None = None
+    whole: int = 0
     listing: msgspec.Raw = NO_LISTING
 
 
@@ -265,14 +269,21 @@ def read_meta(stock: Stock, name: str) -> Meta:
 def is_current(meta: Meta, job: Job) -> bool:
     """Return whether ``job`` would give the same image again."""
     return (
+        goes_by(meta, job)
+        and (not job.is_given or _has_version(meta, job))
+        and observe(meta.sources) == meta.sources
+    )
+
+
+def goes_by(meta: Meta, job: Job) -> bool:
+    """Return whether the image was made in the way of ``job``, whatever is in the files."""
+    return (
         meta.builder == builder()
         and (meta.origin, meta.file, meta.limits) == (job.origin, job.file, job.limits)
         and meta.include == job.include
         and (meta.failover == job.failover or not meta.pools)
         and meta.policy == job.policy_path
         and (meta.serial_policy, meta.is_catalog) == (job.serial, job.is_catalog)
-        and (not job.is_given or _has_version(meta, job))
-        and observe(meta.sources) == meta.sources
     )
 
 

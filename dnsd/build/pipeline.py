@@ -19,6 +19,7 @@ from dnsd.build.stamps import Stamp, Stamps, doubtful, stamp
 from dnsd.caches.listing import Contents
 from dnsd.config.policyfile import key_files, load_policy
 from dnsd.errors import ImageError, SerialError, WantError
+from dnsd.image.changed import ChangedOctets
 from dnsd.process import descriptors, log
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.sources import digest, digest_of
@@ -90,7 +91,28 @@ class _Made(NamedTuple):
     """A build and its image, which is not saved; None if the zone is broken."""
 
     result: BuildResult
-    image: bytearray | None = None
+    image: bytearray | ChangedOctets | None = None
+
+
+def result_of(image: str | None, meta: images.Meta) -> BuildResult:
+    """Return the outcome of the build that ``meta`` is of."""
+    return BuildResult(
+        origin=meta.origin,
+        image=image,
+        findings=meta.findings,
+        sources=meta.sources,
+        digests=meta.digests,
+        text=meta.text,
+        serial=meta.serial,
+        records=meta.records,
+        pools=meta.pools,
+        aliases=meta.aliases,
+        contents=meta.contents,
+        policy=meta.policy,
+        version=meta.version,
+        validity=meta.validity,
+        is_catalog=meta.is_catalog,
+    )
 
 
 def build_zones(jobs: Sequence[Job]) -> list[BuildResult]:
@@ -100,7 +122,7 @@ def build_zones(jobs: Sequence[Job]) -> list[BuildResult]:
     small = {
         stem: one.image
         for stem, one in zip(stems, made, strict=True)
-        if one.image is not None and len(one.image) < PACKED_BELOW
+        if isinstance(one.image, bytearray) and len(one.image) < PACKED_BELOW
     }
     names = _packed(jobs[0].stock, small) if len(small) > 1 else {}
     return [
@@ -125,11 +147,18 @@ def _saved(job: Job, made: _Made, name: str | None = None) -> BuildResult:
         return made.result
     if name is None:
         try:
-            name = job.stock.save(images.new_name(job.origin), made.image)
+            name = _save(job, made.image)
         except ImageError as error:
             return _failure(job, error)
         images.seal(Path(job.images, name))
     return msgspec.structs.replace(made.result, image=name)
+
+
+def _save(job: Job, image: bytearray | ChangedOctets) -> str:
+    name = images.new_name(job.origin)
+    if isinstance(image, ChangedOctets):
+        return job.stock.save_changed(name, job.before, image)
+    return job.stock.save(name, image)
 
 
 def _made(job: Job) -> _Made:
@@ -156,6 +185,14 @@ def _failure(job: Job, error: Exception) -> BuildResult:
 
 
 def _build(job: Job, began_ns: int) -> _Made:
+    from dnsd.build import incremental
+
+    if patched := incremental.attempt(job):
+        return _kept(job, _Made(result_of(None, patched.meta), patched.image))
+    return _build_whole(job, began_ns)
+
+
+def _build_whole(job: Job, began_ns: int) -> _Made:
     # Only a process that builds has all that in memory.
     from dnsd.build import resolved
     from dnsd.zone import load
@@ -200,7 +237,16 @@ def _build(job: Job, began_ns: int) -> _Made:
         return _Made(result)
     aliases = resolved.describe(policy, loaded.zone) if policy else ()
     result = msgspec.structs.replace(result, aliases=aliases)
-    return _compiled(job, result, filled, policy, signer)
+    made = _compiled(job, result, filled, policy, signer)
+    return _kept(job, made) if loaded.is_stored else made
+
+
+def _kept(job: Job, made: _Made) -> _Made:
+    """Keep the record file that ``made`` was made of: the next image may be made of this one."""
+    from dnsd.build import incremental
+
+    incremental.keep(job, made.result.sources, made.result.contents)
+    return made
 
 
 def _compiled(

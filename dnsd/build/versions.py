@@ -9,6 +9,7 @@ contents.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from dnsd.build.images import UNKEPT, VERSIONS, unique
+from dnsd.build.stamps import Stamp, stamp
 from dnsd.config import origins
 from dnsd.errors import SerialError
 from dnsd.process import durablefile
@@ -27,6 +29,7 @@ from dnsd.zone.records import Zone
 if TYPE_CHECKING:
     from dnsd.build.images import Job
     from dnsd.versions.version import ZoneVersion
+    from dnsd.zone.sources import SourceFile
 
 RECORDS = ".records"
 _NUMBERS = slice(-20, -16)
@@ -81,6 +84,34 @@ def keep(zone: Zone, job: Job) -> VersionKept:
         findings.append(_finding(job, sentence, UNKEPT))
         return VersionKept(zone, "", tuple(findings))
     return VersionKept(zone, name, tuple(findings))
+
+
+def keep_file(job: Job, source: SourceFile) -> str:
+    """Keep the record file of ``job``, read as ``source``, as the version that is served.
+
+    Return the name it has then; OSError if it has been replaced meanwhile, or cannot be kept.
+    """
+    name = f"{unique(job.origin)}{RECORDS}"
+    _directory(job).mkdir(mode=0o700, exist_ok=True)
+    as_read = Stamp(source.mtime_ns, source.size, source.inode)
+    link(Path(job.file), _directory(job) / name, as_read)
+    return name
+
+
+def link(file: Path, other: Path, source: Stamp) -> None:
+    """Give ``file`` the ``other`` name as well; OSError if it has not the stamp ``source``.
+
+    A record file is replaced by another one, never written to: what is linked stays as it is.
+    """
+    temporary = other.with_name(f".{other.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    temporary.hardlink_to(file)
+    try:
+        if stamp(str(temporary)) != source:
+            raise FileNotFoundError(0, f"{file} was replaced")
+        temporary.replace(other)
+    finally:
+        temporary.unlink(missing_ok=True)  # two names of one file are not replaced by each other
 
 
 def of_catalog(zone: Zone) -> Zone:

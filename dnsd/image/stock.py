@@ -19,13 +19,14 @@ from dnsd.errors import ImageError
 from dnsd.image import pack, store
 from dnsd.image.memory import Memory, Region
 from dnsd.image.store import Image
-from dnsd.process import descriptors
+from dnsd.process import descriptors, durablefile
 
 if TYPE_CHECKING:
     import mmap
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from dnsd.image.changed import ChangedOctets
     from dnsd.image.store import Buffer
 
 _OWN_TROUBLE = descriptors.WANT | {errno.EACCES}
@@ -85,6 +86,15 @@ class Stock:
                 raise ImageError(sentence, why.errno or 0) from why
             return f"{name}@{region.at}+{region.size}"
         return name
+
+    def save_changed(self, name: str, before: str, changed: ChangedOctets) -> str:
+        """Save as ``name`` what the image ``before`` is ``changed`` into, as :meth:`save`."""
+        if file_of(before) == before:
+            with suppress(OSError):
+                path = self.directory / before
+                durablefile.put_changed(self.directory / name, path, changed.changes())
+                return name
+        return self.save(name, changed.joined())
 
     def save_pack(self, name: str, images: Mapping[str, bytes | bytearray]) -> dict[str, str]:
         """Save ``images`` as the pack ``name``, all or none; return their names by key.

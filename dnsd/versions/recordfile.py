@@ -10,6 +10,7 @@ import mmap
 import os
 import zlib
 from struct import Struct
+from struct import error as StructError  # noqa: N812 -- it is a class
 from typing import TYPE_CHECKING
 
 from dnsd.errors import VersionError
@@ -54,6 +55,22 @@ def read(path: Path) -> ZoneVersion:
 
     VersionError if it is not a record file, or damaged; OSError if it cannot be read.
     """
+    return parse(_mapped(path), str(path))
+
+
+def known(path: Path) -> ZoneVersion:
+    """Return the version in the file ``path``, of which it is known that it is a sound one."""
+    data = _mapped(path)
+    try:
+        _, count, _, apex_size = _HEAD.unpack_from(data, _SUM.size)
+    except StructError as error:
+        raise VersionError(f"{path} is no record file: {error}") from None
+    start = _SUM.size + _HEAD.size
+    apex, octets = bytes(data[start : start + apex_size]), data[start + apex_size :]
+    return from_stored(apex, octets, count)
+
+
+def _mapped(path: Path) -> memoryview:
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         size = os.fstat(handle).st_size
@@ -61,7 +78,7 @@ def read(path: Path) -> ZoneVersion:
         data = mmap.mmap(handle, size, prot=mmap.PROT_READ) if size else b""
     finally:
         os.close(handle)
-    return parse(memoryview(data), str(path))
+    return memoryview(data)
 
 
 def soa(path: Path) -> Record:

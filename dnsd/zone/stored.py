@@ -57,6 +57,11 @@ class RecordReader:
         else:
             self._add(version, name)
 
+    def take(self, version: ZoneVersion, name: str) -> None:
+        """Take all records of ``version``, a part of the zone that is in the file ``name``."""
+        self._gatherer.enter(name)
+        self._add(version, name)
+
     def _stop(self, name: str, code: str, message: str) -> None:
         self.complete = False
         self._report.error(name, 0, code, message)

@@ -78,6 +78,19 @@ class Suspects:
         return False
 
 
+class SomeSuspects(Suspects):
+    """The ``names`` of ``zone``, for every suspicion: what the others are is known."""
+
+    def __init__(self, zone: Zone, names: Iterable[bytes]) -> None:
+        super().__init__(zone)
+        self._names = [name for name in sorted(names) if name in zone.nodes]
+
+    def of(self, kind: Suspicion) -> Iterator[tuple[bytes, dict[int, RRset]]]:
+        """See :class:`Suspects`."""
+        del kind
+        return ((name, self._zone.nodes[name]) for name in self._names)
+
+
 class NativeSuspects(Suspects):
     """The names that the native scan could not clear."""
 

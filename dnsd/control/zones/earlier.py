@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dnsd.build import images
-from dnsd.build.pipeline import BuildResult
+from dnsd.build.pipeline import BuildResult, result_of
 from dnsd.config import RECEIVED
 from dnsd.errors import ImageError
 
@@ -72,7 +72,7 @@ class Earlier:
             for job in jobs:
                 reusable = images.reusable(self._stock, self._of(job.origin), job)
                 if reusable is not None:
-                    found.append(_result_of(*reusable))
+                    found.append(result_of(*reusable))
         return found
 
     def in_place_of(self, broken: BuildResult) -> BuildResult:
@@ -83,7 +83,7 @@ class Earlier:
             with suppress(ImageError):
                 images.check(self._stock, name, meta)
                 return msgspec.structs.replace(
-                    _result_of(name, meta),
+                    result_of(name, meta),
                     findings=broken.findings,
                     trouble=broken.trouble,
                     sources=broken.sources,
@@ -130,24 +130,4 @@ def _has_begun_anew(meta: Meta, broken: BuildResult) -> bool:
     was = Path(meta.file)
     return meta.file not in broken.sources and any(
         was.parent == Path(one).parent and was.parent.name == RECEIVED for one in broken.sources
-    )
-
-
-def _result_of(image: str, meta: Meta) -> BuildResult:
-    return BuildResult(
-        origin=meta.origin,
-        image=image,
-        findings=meta.findings,
-        sources=meta.sources,
-        digests=meta.digests,
-        text=meta.text,
-        serial=meta.serial,
-        records=meta.records,
-        pools=meta.pools,
-        aliases=meta.aliases,
-        contents=meta.contents,
-        policy=meta.policy,
-        version=meta.version,
-        validity=meta.validity,
-        is_catalog=meta.is_catalog,
     )

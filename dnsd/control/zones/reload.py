@@ -357,6 +357,7 @@ class Reloader:
                 memory=None if memory is None else memory.fd,
                 failover=failover,
                 include=include,
+                before=row.image if (row := self.rows.get(origin)) else "",
                 **self._terms_of(origin)._asdict(),
             )
             for origin, file in paths.items()

@@ -118,6 +118,11 @@ class ZoneRow:
     digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def image(self) -> str:
+        """The image that is served; empty if there is none."""
+        return self.served.image if self.served else ""
+
+    @property
     def state(self) -> ZoneState:
         """What clients get."""
         if self.is_expired:
