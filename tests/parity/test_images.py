@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from dnsd.compile import native
 from dnsd.compile.assemble import Assembler
 from dnsd.errors import ImageError
+from dnsd.wire.rdata import NS
 from dnsd.zone.load import load_text
 from dnsd.zone.records import RRset, Zone
+from dnsd.zone.structure import Structure
 from tests import pools
 from tests.parity.samples import sample, sample_nsec, sample_nsec3
 from tests.parity.sections import NOW
 from tests.parity.test_pools import candidates
+from tests.signing import Nsec3
 from tests.strategies import crowded, models, signed
+from tests.unit import corezones
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,6 +117,7 @@ ODD = {
     "no room": "".join(f"b TXT {'x' * 250} {i}\n" for i in range(240)) + "c CNAME b\n",
     "occluded": "s NS n.s\nn.s A 192.0.2.1\nx.s MX 1 n.s\nd DNAME s\ny.d A 192.0.2.1\nm MX 1 y.d\n",
     "wildcards": "*.w A 192.0.2.1\nx.w TXT t\n*.x.w CNAME ns\nc CNAME q.w\ne CNAME q.x.w\n",
+    "an alias to a delegation": f"s NS n.s\nn.s A 192.0.2.1\ns DS 1 13 2 {'ab' * 32}\na CNAME s\n",
     "a DNAME at the apex": "@ DNAME other.\n",
 }
 
@@ -120,6 +125,24 @@ ODD = {
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
 def test_odd_zones(text: str) -> None:
     check(loaded("example.", HEAD + text))
+
+
+def test_signatures_over_a_delegation_are_left_out() -> None:
+    """They are the child's (RFC 4035 §2.2); some signers leave them behind."""
+    zone = of_model(sample_nsec())
+    cut = next(owner for owner in Structure(zone).cuts if owner in zone.signatures)
+    signatures = {**zone.signatures, cut: {**zone.signatures[cut], NS: some_signature(zone)}}
+    made, expected = octets(Zone(zone.apex, dict(zone.nodes), signatures))
+    assert made == expected == octets(zone)[0]
+
+
+@pytest.mark.parametrize("nsec3", [None, Nsec3()])
+def test_an_alias_through_a_wildcard_is_proved(nsec3: Nsec3 | None) -> None:
+    check(corezones.signed("c CNAME x.w\n*.w CNAME b\nb A 192.0.2.1\n", nsec3=nsec3))
+
+
+def some_signature(zone: Zone) -> RRset:
+    return next(iter(zone.signatures[zone.apex].values()))
 
 
 def test_an_answer_that_is_too_long() -> None:
