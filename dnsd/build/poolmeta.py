@@ -11,6 +11,7 @@ import msgspec
 
 # msgspec looks the type up when it decodes.
 from dnsd.config.policy import PoolPolicy
+from dnsd.image.selection import Members
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,11 +37,11 @@ class PoolMeta(msgspec.Struct, frozen=True, kw_only=True):
     undecided: str = ""
 
     @property
-    def undecided_mask(self) -> int:
+    def undecided_mask(self) -> Members:
         """The mask of what is answered while nobody has decided."""
         if self.undecided:
-            return 1 << self.members.index(self.undecided)
-        return (1 << len(self.members)) - 1
+            return Members.of([self.members.index(self.undecided)])
+        return Members.of(range(len(self.members)))
 
 
 class Pools(Protocol):

@@ -48,17 +48,17 @@ if TYPE_CHECKING:
     Plan = list[tuple[SigningKey, RRSIG]]
 
 
-def masks(pool: PoolPolicy, members: int) -> Iterator[int]:
+def masks(pool: PoolPolicy, members: int) -> Iterator[Members]:
     """Return every set of members that ``pool`` can answer with, each once.
 
     So many ``members`` it has; those of the fallback follow them. As long as nobody has decided,
     the answer has all addresses, whatever the policy selects; of CNAME records it has one.
     """
-    every = (1 << members) - 1
-    fallback = ((1 << len(pool.fallback)) - 1) << members
+    every = Members.of(range(members))
+    fallback = Members.of(range(members, members + len(pool.fallback)))
     take = pool.take
     if take is None:
-        yield from range(1, every + 1)
+        yield from map(Members, range(1, every + 1))
         if fallback:
             yield fallback
         return
@@ -72,10 +72,10 @@ def masks(pool: PoolPolicy, members: int) -> Iterator[int]:
         yield every
 
 
-def _sets(bits: Iterable[int], count: int) -> Iterator[int]:
-    """Return the masks with ``count`` of ``bits``."""
-    for chosen in combinations(bits, count):
-        yield sum(1 << bit for bit in chosen)
+def _sets(numbers: Iterable[int], count: int) -> Iterator[Members]:
+    """Return every set of ``count`` of the members with these ``numbers``."""
+    for chosen in combinations(numbers, count):
+        yield Members.of(chosen)
 
 
 class Signer:

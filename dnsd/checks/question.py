@@ -17,6 +17,8 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 
+from dnsd.text import shortlist
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -92,9 +94,7 @@ class DnsQuestion:
             str(dns.rdata.from_wire(dns.rdataclass.IN, self.rdtype, wire, 0, len(wire)))
             for wire in records
         )
-        if len(texts) > _NAMED_RECORDS:
-            texts[_NAMED_RECORDS:] = [f"{len(texts) - _NAMED_RECORDS} more"]
-        return ", ".join(texts) or "no record"
+        return ", ".join(shortlist(texts, _NAMED_RECORDS)) or "no record"
 
 
 def question_of(query: SelfCheckQuery) -> DnsQuestion:

@@ -155,7 +155,7 @@ class PoolState:
         after = self._answer(eligible)
         if forced == Forced.UP or after.grade == Grade.GOOD:
             return ""
-        if after.mask & self._bit(member):
+        if self._is_in(after.mask, member):
             return f"{member} would stay in the answer: the pool has no other member"
         return after.why if after.grade > before.grade else ""
 
@@ -204,7 +204,7 @@ class PoolState:
 
     def answered(self, member: str, decision: Decision) -> bool:
         """Return whether ``decision`` still sends clients to ``member``."""
-        return bool(decision.mask & self._bit(member))
+        return self._is_in(decision.mask, member)
 
     def _tick(self, now: float) -> None:
         self._roll.tick(now)
@@ -226,7 +226,7 @@ class PoolState:
         early = [
             drain
             for one, drain in self.drains.items()
-            if not drain.switched and (one not in self.members or not answer.mask & self._bit(one))
+            if not drain.switched and (one not in self.members or not self._is_in(answer.mask, one))
         ]
         for drain in early:
             drain.switch(now)
@@ -259,8 +259,8 @@ class PoolState:
                 return self._natural(member) if lowering else Eligibility.REMOVED
         return self._natural(member)
 
-    def _bit(self, member: str) -> int:
-        return 1 << list(self.members).index(member)
+    def _is_in(self, mask: int, member: str) -> bool:
+        return list(self.members).index(member) in Members(mask)
 
     def _answer(self, eligible: Sequence[Eligibility]) -> PoolAnswer:
         good = Members.where(self.members, self.last_good)

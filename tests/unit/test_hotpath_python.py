@@ -122,6 +122,15 @@ def test_answers_are_truncated_at_the_octet(
         assert served.counted().get("truncated", 0) == truncated
 
 
+def test_below_a_cut_all_types_are_the_childs(serve: Serve) -> None:
+    """Even DS, which at the cut is the parent's (RFC 4035 §3.1.4.1)."""
+    served = serve(zone("sub NS ns.sub\nns.sub A 192.0.2.1"))
+    for rtype in ("A", "DS", "NS"):
+        response = ask(served.path, "deep.a.sub.example.", rtype)
+        assert (response.rcode(), response.flags & AA) == (NOERROR, 0)
+        assert lines(response.authority) == ["sub.example. NS ns.sub.example."]
+
+
 def test_the_largest_answer_fits_in_a_message(serve: Serve) -> None:
     """The rest is for a query name of 255 octets and the options of an OPT record."""
     rdata = 65535 - 12 - 255 - 4 - 12 - 512

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from dnsd.image.selection import NOTES, Mode, Selection, decode, encode
+from dnsd.image.selection import NOTES, Members, Mode, Selection, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -105,7 +105,7 @@ class PoolCells:
             yield from self._noted_in(note_index)
         for member in range(self._members):
             if until := self._latest(NOTES + member):
-                yield Noted(1 << member, Mode.SOME, until)
+                yield Noted(Members.of([member]), Mode.SOME, until)
 
     def clear(self) -> None:
         """Wipe all cells: no worker uses them."""

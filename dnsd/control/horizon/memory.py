@@ -102,7 +102,7 @@ def _served(placement: Placement) -> Iterator[Version]:
     """Yield what workers answer from some cells, as caches hold it."""
     selection, meta = placement.cells.selection, placement.meta
     if selection.mode == Mode.UNSET:
-        yield version_of(meta, (1 << len(meta.members)) - 1, Mode.ANSWER)
+        yield version_of(meta, Members.of(range(len(meta.members))), Mode.ANSWER)
     elif selection.mode == Mode.SOME:
         for number in selection.members:
             yield version_of(meta, Members.of([number]), Mode.SOME)
