@@ -12,6 +12,7 @@ import click
 from dnsd.cli import exits
 from dnsd.cli.options import json_option
 from dnsd.cli.output import echo
+from dnsd.cli.said import say_lines
 from dnsd.config import paths
 from dnsd.config.balance import VXLAN_DEVICE, VXLAN_PORT, VXLAN_VNI, DevicePrefix
 from dnsd.config.netkinds import HostAddresses, VipList
@@ -103,10 +104,12 @@ def backend() -> None:
 
 
 @backend.command()
+@json_option
 @_record_option
 @_way_options
 @_vips_argument
 def setup(
+    as_json: bool,
     record: Path | None,
     vxlan: tuple[str, ...],
     vni: int,
@@ -120,8 +123,7 @@ def setup(
     Any sender's are: have a firewall let that UDP port through from directors only.
     """
     way = Way(vxlan, vni, port, device)
-    for line in backendhost.setup(vips, record or paths.state_directory(), way=way):
-        echo(line)
+    say_lines(as_json, backendhost.setup(vips, record or paths.state_directory(), way=way))
 
 
 @backend.command()
@@ -147,8 +149,8 @@ def check(
 
 
 @backend.command()
+@json_option
 @_record_option
-def undo(record: Path | None) -> None:
+def undo(as_json: bool, record: Path | None) -> None:
     """Take back what setup has changed here, and nothing else."""
-    for line in backendhost.undo(record or paths.state_directory()):
-        echo(line)
+    say_lines(as_json, backendhost.undo(record or paths.state_directory()))

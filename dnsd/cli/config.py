@@ -13,6 +13,7 @@ from dnsd.cli import exits
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.options import config_option, json_option, say_examples
 from dnsd.cli.output import echo
+from dnsd.cli.said import say_lines
 from dnsd.config.written import changed, plain
 from dnsd.errors import ConfigError
 
@@ -77,8 +78,9 @@ def diff(config_file: Path | None, as_json: bool) -> None:
     default="text",
     help="Text, or the page deploy/CONFIGURATION.md.",
 )
+@json_option
 @click.argument("word", metavar="[WORD]", default="")
-def reference(form: str, word: str) -> None:
+def reference(form: str, as_json: bool, word: str) -> None:
     """Explain the keys of the configuration and of policies: type, default, bounds, meaning.
 
     All of them, or those in whose name or table WORD occurs: "tcp", "zones.limits", "pool".
@@ -91,8 +93,7 @@ def reference(form: str, word: str) -> None:
     found = list(references.lines(word))
     if not found:
         raise ConfigError([f"no key or table contains {word!r}: dnsd config reference lists all"])
-    for line in found:
-        echo(line)
+    say_lines(as_json, found)
 
 
 def _shown(value: Any) -> str:

@@ -11,8 +11,8 @@ import click
 
 from dnsd.cli.admin import ask, socket_path
 from dnsd.cli.askers import ago
-from dnsd.cli.options import config_option, reading
-from dnsd.cli.output import echo
+from dnsd.cli.options import config_option, json_option, reading
+from dnsd.cli.said import say_done
 from dnsd.config.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def declare() -> None:
 
 @declare.command()
 @config_option
+@json_option
 @click.option(
     "--ttl",
     required=True,
@@ -33,7 +34,7 @@ def declare() -> None:
     metavar="TIME",
     help="The largest TTL; 0s if the node gave out nothing.",
 )
-def past(config_file: Path | None, ttl: float) -> None:
+def past(config_file: Path | None, as_json: bool, ttl: float) -> None:
     """Declare the largest TTL that was given out before this node began its account.
 
     For a node that is new, or that has lost its state directory: caches may hold what was given
@@ -42,11 +43,12 @@ def past(config_file: Path | None, ttl: float) -> None:
     """
     ask(socket_path(config_file), "declare_past", ttl=ttl)
     limit = f" with a TTL above {format_duration(int(ttl))}" if ttl else ""
-    echo(f"noted: this node gave out nothing{limit} before its account began")
+    say_done(as_json, f"noted: this node gave out nothing{limit} before its account began", ttl=ttl)
 
 
 @declare.command()
 @config_option
+@json_option
 @click.option(
     "--since",
     default="0s",
@@ -55,22 +57,23 @@ def past(config_file: Path | None, ttl: float) -> None:
     help='How long ago it stopped ("10m"), or when (2026-01-31T12:00:00); now by default.',
 )
 @click.argument("node")
-def dead(config_file: Path | None, since: float, node: str) -> None:
+def dead(config_file: Path | None, as_json: bool, since: float, node: str) -> None:
     """Declare that NODE has stopped answering at a time, and will never answer again.
 
     Its report is not needed any more. This is undone as soon as this node hears it again.
     """
     ask(socket_path(config_file), "declare_dead", node=node, ago=since)
-    echo(f"noted: node {node} is dead")
+    say_done(as_json, f"noted: node {node} is dead", node=node)
 
 
 @declare.command()
 @config_option
+@json_option
 @click.argument("node")
-def alive(config_file: Path | None, node: str) -> None:
+def alive(config_file: Path | None, as_json: bool, node: str) -> None:
     """Take it back that NODE is dead, on the node where that was declared.
 
     For one that was declared dead by mistake, or that is in use again.
     """
     ask(socket_path(config_file), "declare_alive", node=node)
-    echo(f"noted: node {node} is not dead")
+    say_done(as_json, f"noted: node {node} is not dead", node=node)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from dnsd.cli.admin import socket_path
-from dnsd.cli.options import config_option
-from dnsd.cli.output import echo
+from dnsd.cli.options import config_option, json_option
+from dnsd.cli.said import say_done
 from dnsd.cli.waiting import goes_on
 from dnsd.errors import AdminError, NotRunning
 from dnsd.process.masterway import steering_name
@@ -25,7 +25,8 @@ PATIENCE_S = 400.0
 
 @click.command()
 @config_option
-def restart(config_file: Path | None) -> None:
+@json_option
+def restart(config_file: Path | None, as_json: bool) -> None:
     """Restart a running node without losing a query, and wait until that is done.
 
     A new dnsd is started beside the running one: the version that is installed now, with the
@@ -36,7 +37,7 @@ def restart(config_file: Path | None) -> None:
     path = socket_path(config_file)
     with goes_on("the restart goes on; `dnsd status` shows which dnsd (pid) it is"):
         steer(path, "restart")
-    echo("dnsd: a new dnsd has taken over")
+    say_done(as_json, "dnsd: a new dnsd has taken over")
 
 
 def steer(path: Path, command: str) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dnsd.cli.admin import ask, socket_path
-from dnsd.cli.options import config_option, last_option, seconds_of
-from dnsd.cli.output import echo
+from dnsd.cli.options import config_option, json_option, last_option, seconds_of
+from dnsd.cli.said import say_done
 from dnsd.cli.waiting import goes_on
 from dnsd.errors import AdminError, ControlDown, NotRunning
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @config_option
+@json_option
 @click.option(
     "--wait",
     callback=seconds_of,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     help="How long to wait until it has ended.",
 )
 @last_option
-def stop(config_file: Path | None, wait: float, force: bool) -> None:
+def stop(config_file: Path | None, as_json: bool, wait: float, force: bool) -> None:
     """Stop a running node, and wait until it has ended.
 
     It leaves the route first and answers what is on its way, as when its service manager stops it
@@ -46,10 +47,10 @@ def stop(config_file: Path | None, wait: float, force: bool) -> None:
     until = time.monotonic() + wait
     while status:
         pid = int(status["pid"])
-        with goes_on(f"dnsd (pid {pid}) goes on to stop"):
+        with goes_on(f"dnsd (pid {pid}) goes on to stop; `dnsd serve` starts it again"):
             _end(pid, until, wait)
         status = _heir(path, status)
-    echo(f"dnsd (pid {pid}) has ended")
+    say_done(as_json, f"dnsd (pid {pid}) has ended", pid=pid)
 
 
 def _end(pid: int, until: float, wait: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from importlib import metadata
 
@@ -9,6 +10,7 @@ import click
 
 import dnsd
 from dnsd import hotpath
+from dnsd.cli.options import json_option
 from dnsd.cli.output import echo
 from dnsd.errors import ConfigError
 
@@ -16,8 +18,12 @@ LIBRARIES = ("dnspython", "uvloop", "msgspec", "click", "rich", "pyroute2", "pex
 
 
 @click.command()
-def version() -> None:
+@json_option
+def version(as_json: bool) -> None:
     """Show the version, the hot path in use, Python, and the libraries."""
+    if as_json:
+        echo(json.dumps({"dnsd": dnsd.__version__, **_details()}))
+        return
     echo(f"dnsd {dnsd.__version__}")
     for name, value in _details().items():
         echo(f"  {name + ':':<11} {value}")

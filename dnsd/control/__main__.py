@@ -21,6 +21,7 @@ from dnsd.control.faults import FaultTeller
 from dnsd.control.horizon.commands import commands as horizon_commands
 from dnsd.control.loglevel import LevelKeeper
 from dnsd.control.node import Node
+from dnsd.control.served import served_commands
 from dnsd.errors import DnsdError
 from dnsd.image.state import StateVector
 from dnsd.process import descriptors, instructions, lease, log, stderr
@@ -142,6 +143,7 @@ class _Node(Node):
             "status": self.command_status,
             "reload": self.command_reload,
             "zone": self.command_zone,
+            **served_commands(self._reloader.rows, self._stock),
             **anycast_commands(self.plane),
             **probe_commands(self.probes),
             **failover_commands(self.engine),

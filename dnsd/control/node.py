@@ -86,7 +86,7 @@ class Node:
         config = self._effective.config
         node = config.server.server_id or socket.gethostname()
         directory = config.server.state_directory
-        stock = Stock(directory / IMAGES, Memory(spec.images_fd))
+        self._stock = stock = Stock(directory / IMAGES, Memory(spec.images_fd))
         instance = instance_of(spec.run, spec.started)
         peers = Peers(node, config.failover, instance=instance, memory=RecallFile(directory))
         identity = Identity(instance, spec.started / 1e9, peers, self._ceiling, listens_of(config))
