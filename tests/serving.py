@@ -112,6 +112,10 @@ def free_port() -> int:
                 return port
 
 
+MOST_OPEN = 4096
+"""Descriptors that a test may have."""
+
+
 class TcpHarness:
     """A TCP server, its clients and the time, all in the hands of one test.
 
@@ -144,6 +148,8 @@ class TcpHarness:
         self.address = self.listener.getsockname()
         self.server.listen(self.listener)
         self._clients: list[socket.socket] = []
+        self._lent: list[socket.socket] = []
+        """With descriptors that are the server's to close."""
 
     def __enter__(self) -> Self:
         return self
@@ -151,6 +157,8 @@ class TcpHarness:
     def __exit__(self, *_: object) -> None:
         for client in self._clients:
             client.close()
+        for sock in self._lent:
+            sock.detach()
         self.server.close()
 
     def count(self, name: str) -> int:
@@ -207,10 +215,16 @@ class TcpHarness:
 
     def served(self, client: socket.socket) -> socket.socket | None:
         """The server's end of ``client``'s connection, if it is still open."""
-        for connection in self.server._connections.values():
-            if connection.sock.getpeername() == client.getsockname():
-                return connection.sock
+        for fd in self.descriptors():
+            sock = socket.socket(fileno=fd)
+            self._lent.append(sock)
+            if sock.getpeername() == client.getsockname():
+                return sock
         return None
+
+    def descriptors(self) -> list[int]:
+        """Those of the server's connections, the brief ones included."""
+        return [*self.server._connections, *filter(self.server._brief.has, range(MOST_OPEN))]
 
     def has(self, client: socket.socket) -> bool:
         """Whether the server keeps the connection of ``client``."""

@@ -15,6 +15,7 @@ from zlib import crc32
 cimport cython
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
@@ -35,7 +36,7 @@ from dnsd.hotpath.native.respond cimport respond
 from dnsd.hotpath.native.server cimport MAX_SECRETS, Server, SMALLEST_ROOM
 from dnsd.hotpath.native.sketch cimport Sketch, sketch_begin
 from dnsd.hotpath.native.tap cimport tap_attach, tap_begin
-from dnsd.hotpath.native.zones cimport index_with, new_place, put_apex
+from dnsd.hotpath.native.zones cimport index_with, lend, new_place, put_apex
 from dnsd.image.buckets cimport ROW
 from dnsd.image.demand cimport COLD, PAIRS
 from dnsd.image.layout cimport VERSION
@@ -167,7 +168,7 @@ cdef class NativeHotPath:
             views = (memoryview(image.buffer), *(memoryview(each) for each in cells or ()))
             self._describe(&zone, image, views[0])
             if cells is not None:
-                self._lend(&zone, image, views[1], views[2], views[3])
+                lend(&zone, image.cells, views[1], views[2], views[3])
         self.python.put_zone(apex, image, cells)
         index = self.places.get(apex)
         if index is None:
@@ -228,17 +229,6 @@ cdef class NativeHotPath:
         zone.salt_length = len(salt)
         memcpy(zone.salt, PyBytes_AS_STRING(salt), zone.salt_length)
 
-    cdef _lend(self, Zone *zone, image, words, notes, counts):
-        cdef const uint64_t[::1] its_words = words
-        cdef uint32_t[::1] its_notes = notes
-        cdef uint32_t[::1] its_counts = counts
-        if min(its_words.shape[0], its_notes.shape[0], its_counts.shape[0]) < image.cells:
-            raise ValueError("an image needs cells for all of its pools")
-        zone.cells = image.cells
-        if zone.cells:
-            zone.words, zone.notes = &its_words[0], &its_notes[0]
-            zone.counts = &its_counts[0]
-
     cdef _index(self, int index):
         if 2 * len(self.places) > self.server.apex_mask + 1:
             self._reindex(4 * (self.server.apex_mask + 1))
@@ -272,6 +262,11 @@ cdef class NativeHotPath:
         if length == 0:
             return None
         return PyBytes_FromStringAndSize(<char *>self.scratch, length)
+
+    @property
+    def streams(self):
+        """What native servers of streams answer from: see dnsd/hotpath/native/stream.pxd."""
+        return PyCapsule_New(&self.server, NULL, NULL)
 
     def drain(self, int fd, double turn):
         """See :meth:`dnsd.hotpath.api.Draining.drain`."""

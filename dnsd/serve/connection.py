@@ -33,6 +33,14 @@ class Late(Exception):
     """Answers have waited too long: they must no longer be delivered."""
 
 
+class ForTransfers(Exception):
+    """The ``message`` is for the transfer process, and with it the connection."""
+
+    def __init__(self, message: bytes) -> None:
+        super().__init__()
+        self.message = message
+
+
 class Connection:
     """A client, its queries that are not answered yet, and answers that are not sent yet.
 

@@ -95,6 +95,7 @@ def bequeath(tcp: TcpServer, heir: Packets, clock: Callable[[], float]) -> Itera
     clock in between.
     """
     tcp.leave_listeners()
+    yield from tcp.take_over()
     for connection in tcp.connections:
         while tcp.has(connection) and connection.may_move:
             stream = connection.bequest(clock())

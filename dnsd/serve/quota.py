@@ -26,16 +26,18 @@ KNOWN_ADDRESSES = 1024
 class Quota:
     """The connections of one worker, counted where the others can see them.
 
-    ``source(address)`` is the cell of an IPv4 address, or of an IPv6 address's /64.
+    ``source(address)`` is the cell of an IPv4 address, or of an IPv6 address's /64. ``heads`` and
+    ``tables`` are the cells of all workers; this one is number ``index`` of them.
     """
 
     def __init__(self, state: StateVector, index: int, limits: TcpLimits) -> None:
-        self._limits = limits
+        self.limits = limits
+        self.index = index
         self._key = state.key
-        self._heads = [state.worker(worker) for worker in range(state.workers)]
-        self._tables = [state.sources(worker) for worker in range(state.workers)]
-        self._head = self._heads[index]
-        self._table = self._tables[index]
+        self.heads = [state.worker(worker) for worker in range(state.workers)]
+        self.tables = [state.sources(worker) for worker in range(state.workers)]
+        self._head = self.heads[index]
+        self._table = self.tables[index]
         self.source = lru_cache(KNOWN_ADDRESSES)(self._source)
         self._forget_predecessor()
 
@@ -46,15 +48,15 @@ class Quota:
     @property
     def is_full(self) -> bool:
         """Whether the node has reached its limit of connections."""
-        left = self._limits.connections
-        for head in self._heads:
+        left = self.limits.connections
+        for head in self.heads:
             left -= head[WorkerCells.TCP_OPEN]
         return left <= 0
 
     def is_source_full(self, source: int) -> bool:
         """Tell whether ``source`` has reached its limit of connections."""
-        left = self._limits.per_source
-        for table in self._tables:
+        left = self.limits.per_source
+        for table in self.tables:
             left -= table[source]
         return left <= 0
 

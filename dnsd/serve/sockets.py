@@ -211,6 +211,12 @@ def receive_drops(sock: socket.socket) -> int:
     return int(_MEMINFO.unpack(octets)[_MEMINFO_DROPS])
 
 
+def moved_down(sock: socket.socket) -> socket.socket:
+    """Return ``sock`` with the lowest descriptor that is free."""
+    with sock:
+        return sock.dup()
+
+
 def unacknowledged(sock: socket.socket) -> int:
     """Return how many octets in the kernel the peer of a TCP socket has not acknowledged."""
     return int.from_bytes(fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)

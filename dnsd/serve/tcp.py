@@ -12,6 +12,8 @@ path is slowed down. A connection is reset when the client reads nothing for ``T
 seconds, or when an answer was not delivered within DELIVERED_WITHIN_S: older answers must not
 reach a cache any more.
 
+Those that are brief are not even an object here: see :mod:`dnsd.serve.brief`.
+
 So a connection is closed in order only when its client has acknowledged everything. Until then it
 is *parting*: shut down for writing, and checked by ``sweep``.
 """
@@ -19,7 +21,9 @@ is *parting*: shut down for writing, and checked by ``sweep``.
 from __future__ import annotations
 
 import errno
+import math
 import select
+import socket
 import sys
 import time
 from collections import OrderedDict, deque
@@ -28,12 +32,13 @@ from typing import TYPE_CHECKING
 from dnsd.hotpath.api import HAND_OVER, Client, Transport
 from dnsd.metrics.counters import INDEX
 from dnsd.process import descriptors
-from dnsd.serve import sockets
-from dnsd.serve.connection import BadLength, Connection, Late
-from dnsd.serve.turn import ACCEPT_PAUSE, ACCEPTS, END_S, EVENTS, MESSAGES, SWEEP_S, TCP_S
+from dnsd.serve import brief, sockets
+from dnsd.serve.connection import BadLength, Connection, ForTransfers, Late
+from dnsd.serve.listeners import Listeners
+from dnsd.serve.patience import overdue
+from dnsd.serve.turn import ACCEPTS, END_S, EVENTS, MESSAGES, SWEEP_S, TCP_S
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator
 
     from dnsd.hotpath.api import HotPath
@@ -44,22 +49,12 @@ if TYPE_CHECKING:
     from dnsd.wire.handed import HandedStream
 
 _ACCEPTED, _REFUSED = INDEX["tcp_accepted"], INDEX["tcp_refused_source"]
-_EVICTED, _IDLE = INDEX["tcp_evicted"], INDEX["tcp_closed_idle"]
-_SLOW = INDEX["tcp_closed_slow_message"]
+_EVICTED, _LATE = INDEX["tcp_evicted"], INDEX["tcp_reset_late"]
 _BAD_LENGTH = INDEX["tcp_closed_bad_length"]
-_UNREAD, _LATE = INDEX["tcp_reset_unread"], INDEX["tcp_reset_late"]
-
-
-class _ForTransfers(Exception):
-    """The ``message`` is for the transfer process, and with it the connection."""
-
-    def __init__(self, message: bytes) -> None:
-        super().__init__()
-        self.message = message
 
 
 class TcpServer:
-    """The TCP side of a worker; ``clock`` gives seconds that never go back."""
+    """The TCP side of a worker; ``clock`` gives seconds that never go back, as since_boot does."""
 
     def __init__(
         self,
@@ -68,22 +63,22 @@ class TcpServer:
         quota: Quota,
         limits: TcpLimits,
         idle: float,
-        clock: Callable[[], float] = sockets.since_boot,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._answer = hotpath.answer
         self._counters = counters
         self._quota = quota
         self._limits = limits
         self._idle = idle
-        self._clock = clock
+        self._clock = clock or sockets.since_boot
         self._epoll = select.epoll()
-        self._listeners: dict[int, socket.socket] = {}
+        self._listeners = Listeners(self._epoll)
+        self._brief = brief.make(self._epoll, hotpath, counters, quota, clock)
         # By descriptor; the one that has been idle longest comes first.
         self._connections: OrderedDict[int, Connection] = OrderedDict()
         # Left over from an earlier turn: sockets that were ready, and a round of sweep.
         self._ready: deque[int] = deque()
         self._unswept: deque[Connection] = deque()
-        self._paused_until: float | None = None
         self._finishing = False
         self.transfers: HandOver | None = None
         """The link to the transfer process, if there is one."""
@@ -96,12 +91,12 @@ class TcpServer:
         return self._epoll.fileno()
 
     def __len__(self) -> int:
-        return len(self._connections)
+        return len(self._connections) + self._brief.count
 
     def listen(self, listener: socket.socket) -> None:
         """Accept connections at ``listener``, a non-blocking socket that listens."""
-        self._listeners[listener.fileno()] = listener
-        self._epoll.register(listener, select.EPOLLIN)
+        self._listeners.add(listener)
+        self._brief.listen(listener.fileno())
 
     def on_readable(self) -> None:
         """Do one turn: serve some of the sockets that are ready.
@@ -111,18 +106,40 @@ class TcpServer:
         """
         until = self._clock() + TCP_S
         if not self._ready:
-            self._ready.extend(fd for fd, _events in self._epoll.poll(0, EVENTS))
-        while self._ready:
+            self._ready.extend(self._brief.poll(until, self.descriptors))
+        for _ in range(min(EVENTS, len(self._ready))):
             fd = self._ready.popleft()
-            connection = self._connections.get(fd)
-            if connection is not None:
+            if self._brief.has(fd):
+                self._take_over(fd)
+            if connection := self._connections.get(fd):
                 self._serve(connection, until)
-            elif fd in self._listeners:
-                self._accept(self._listeners[fd], until)
+            elif listener := self._listeners.get(fd):
+                self._accept(listener, until)
             if self._clock() >= until:
                 break
 
     # -- connections ----------------------------------------------------------------------
+
+    def _take_over(self, fd: int) -> None:
+        """Make a connection that was brief one of ours, unless a limit refuses it."""
+        left = self._brief.release(fd)
+        sock = socket.socket(fileno=fd)
+        try:
+            client = Client(Transport.TCP, *sock.getpeername()[:2])
+        except OSError:  # it has gone already
+            sockets.reset(sock)
+            return
+        if left is None:
+            self._admit(sock, client)
+        else:
+            self._resume(sock, client, left)
+
+    def take_over(self) -> Iterator[None]:
+        """Make all connections ours, and those that come; this goes step by step."""
+        self._brief.stop()
+        while (fd := self._brief.eldest(math.inf)) >= 0:
+            self._take_over(fd)
+            yield
 
     def _accept(self, listener: socket.socket, until: float) -> bool:
         """Accept waiting connections, within limits; False if no more can be accepted now."""
@@ -136,21 +153,13 @@ class TcpServer:
                     continue  # that client has gone already: accept(2), "Error handling"
                 # Only the first accept() of a turn is sure to have a client waiting: Linux
                 # looks for a descriptor before it looks for a connection.
-                if number == 0:
-                    self._make_room(error)
+                if number == 0 and not (error.errno == errno.EMFILE and self._evict()):
+                    self._listeners.pause(self._clock())
                 return False
             self._admit(sock, Client(Transport.TCP, address[0], address[1]))
             if self._clock() >= until:
                 break
         return True
-
-    def _make_room(self, error: OSError) -> None:
-        """Free a descriptor for the connection that found none, or let it wait a while."""
-        if error.errno == errno.EMFILE and self._evict():
-            return
-        for listener in self._listeners:
-            self._epoll.modify(listener, 0)
-        self._paused_until = self._clock() + ACCEPT_PAUSE
 
     def _admit(self, sock: socket.socket, client: Client) -> None:
         source = self._quota.source(client.address)
@@ -166,21 +175,24 @@ class TcpServer:
                 self._counters[_EVICTED] += 1
                 sockets.reset(sock)
                 return
-            sock = _moved_down(sock)
-        self._add(sock, client)
+            sock = sockets.moved_down(sock)
+        self._add(sock, client, self._clock())
         self._counters[_ACCEPTED] += 1
 
     def adopt(self, sock: socket.socket, left: HandedStream) -> None:
         """Go on with a connection that another worker has ``left``."""
-        connection = self._add(sock, Client(Transport.TCP, left.source))
+        self._resume(sock, Client(Transport.TCP, left.source), left)
+
+    def _resume(self, sock: socket.socket, client: Client, left: HandedStream) -> None:
+        connection = self._add(sock, client, left.at)
         connection.resume(left)
         connection.events = connection.wants()
         self._epoll.modify(connection.fd, connection.events)
 
-    def _add(self, sock: socket.socket, client: Client) -> Connection:
+    def _add(self, sock: socket.socket, client: Client, moved: float) -> Connection:
         sock.setblocking(False)
         source = self._quota.source(client.address)
-        connection = Connection(sock, client, source, self._clock())
+        connection = Connection(sock, client, source, moved)
         self._connections[connection.fd] = connection
         self._epoll.register(connection.fd, connection.events)
         self._quota.add(source)
@@ -199,9 +211,14 @@ class TcpServer:
 
     def _evict(self) -> bool:
         """Close the connection that has been idle longest; return False if none is idle."""
-        if not self._connections:
+        eldest = next(iter(self._connections.values()), None)
+        fd = self._brief.eldest(math.inf if eldest is None else eldest.moved)
+        if fd >= 0:
+            self._take_over(fd)
+            eldest = self._connections.get(fd, eldest)
+        if eldest is None or not self.has(eldest):
             return False
-        self._close(next(iter(self._connections.values())), _EVICTED)
+        self._close(eldest, _EVICTED)
         return True
 
     def _serve(self, connection: Connection, until: float) -> None:
@@ -215,7 +232,7 @@ class TcpServer:
                 self._answer_messages(connection, now, until)
         except BadLength:
             self._counters[_BAD_LENGTH] += 1
-        except _ForTransfers as found:
+        except ForTransfers as found:
             self._hand_over(connection, found.message, now)
             return
         except Late:
@@ -246,7 +263,7 @@ class TcpServer:
                     break
                 response = self._answer(message, posix_time, connection.client)
                 if response == HAND_OVER:
-                    raise _ForTransfers(message)
+                    raise ForTransfers(message)
                 if response is not None:
                     connection.put(response, now)
                 if len(connection.unsent) >= self._limits.unsent or self._clock() >= until:
@@ -301,7 +318,11 @@ class TcpServer:
         now = self._clock()
         until = now + SWEEP_S
         if not self._unswept:
-            self._go_on_accepting(now)
+            self._listeners.go_on(now)
+            while (fd := self._brief.eldest(now - brief.BRIEF_S)) >= 0:
+                self._take_over(fd)
+                if self._clock() >= until:
+                    return False
             self._unswept.extend(self._connections.values())
         while self._unswept:
             connection = self._unswept.popleft()
@@ -316,12 +337,6 @@ class TcpServer:
         """Return whether ``connection`` is still open."""
         return self._connections.get(connection.fd) is connection
 
-    def _go_on_accepting(self, now: float) -> None:
-        if self._paused_until is not None and now >= self._paused_until:
-            self._paused_until = None
-            for listener in self._listeners:
-                self._epoll.modify(listener, select.EPOLLIN)
-
     def _look_after(self, connection: Connection, now: float, until: float) -> None:
         """Close ``connection`` if its time is up, or if it is parting and that is done."""
         if connection.is_late(now):
@@ -334,9 +349,9 @@ class TcpServer:
         if connection.waits_for_room:
             connection.look_for_progress(now)
             self._note_activity(connection, now)
-        if self._overdue(connection, now) is not None:
+        if overdue(connection, now, self._limits, self._idle) is not None:
             self._catch_up(connection, until)
-            reason = self._overdue(connection, now)
+            reason = overdue(connection, now, self._limits, self._idle)
             if reason is not None and self.has(connection):
                 self._close(connection, reason)
 
@@ -348,14 +363,6 @@ class TcpServer:
         if not connection.waits_for_room or sockets.has_room(connection.sock):
             self._serve(connection, until)
 
-    def _overdue(self, connection: Connection, now: float) -> int | None:
-        """Return the counter of the limit that ``connection`` has passed, if any."""
-        if connection.waits_for_room:
-            return _UNREAD if now - connection.moved > self._limits.stall else None
-        if connection.begun is not None:
-            return _SLOW if now - connection.begun > self._limits.message else None
-        return _IDLE if now - connection.moved > self._idle else None
-
     # -- the end --------------------------------------------------------------------------
 
     def finish(self) -> Iterator[None]:
@@ -364,14 +371,13 @@ class TcpServer:
         This goes step by step: the caller looks at the clock in between.
         """
         self._finishing = True
-        while self._listeners:
-            listener = self._listeners[next(iter(self._listeners))]
+        yield from self.take_over()
+        while listener := self._listeners.first():
             for _ in range(sockets.BACKLOG // ACCEPTS):
                 if not self._accept(listener, self._clock() + END_S):
                     break
                 yield
-            del self._listeners[listener.fileno()]
-            listener.close()
+            self._listeners.close(listener)
         for connection in self.connections:
             if self.has(connection):
                 self._serve(connection, self._clock() + END_S)
@@ -379,22 +385,14 @@ class TcpServer:
 
     def leave_listeners(self) -> None:
         """Accept nothing more: another process has the listeners, and they stay open there."""
-        for listener in self._listeners.values():
-            # Closing it here does not end that the epoll watches it.
-            self._epoll.unregister(listener)
-            listener.close()
-        self._listeners.clear()
+        self._listeners.leave()
 
     def close(self) -> None:
         """Close everything at once."""
+        for _ in self.take_over():
+            pass
         for connection in self.connections:
             self._close(connection)
-        for listener in self._listeners.values():
-            listener.close()
+        while listener := self._listeners.first():
+            self._listeners.close(listener)
         self._epoll.close()
-
-
-def _moved_down(sock: socket.socket) -> socket.socket:
-    """Return ``sock`` with the lowest descriptor that is free."""
-    with sock:
-        return sock.dup()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
+import resource
 import select
 import socket
 import struct
 import time
+from pathlib import Path
+from typing import Self
 
 import pytest
 from hypothesis import given
@@ -330,6 +334,40 @@ def test_tcp_nothing_is_sent_by_a_worker_that_was_stopped_for_too_long() -> None
         assert tcp_side.counted() == {"tcp_reset_late": 1}
 
 
+def test_tcp_answer_of_a_worker_that_is_stopped_while_it_answers_is_not_sent() -> None:
+    with TcpHarness() as tcp_side:
+        tcp_side.hotpath.silent = Stop(tcp_side)
+        client = tcp_side.client()
+        client.sendall(framed(query(1)))
+        with pytest.raises(ConnectionResetError):
+            tcp_side.rest(client)
+        assert tcp_side.counted() == {"tcp_reset_late": 1}
+
+
+class Stop(frozenset[bytes]):
+    """What a hot path looks into when it answers, and is stopped then for too long."""
+
+    def __new__(cls, _tcp_side: TcpHarness) -> Self:
+        return super().__new__(cls)
+
+    def __init__(self, tcp_side: TcpHarness) -> None:
+        self._clock = tcp_side.clock
+
+    def __contains__(self, packet: object) -> bool:
+        self._clock.now += DELIVERED_WITHIN_S + 0.001
+        return False
+
+
+def test_tcp_client_that_asks_again_is_not_brief() -> None:
+    """Each of its answers has a time of its own by which it must be delivered."""
+    with TcpHarness() as tcp_side:
+        client = tcp_side.client()
+        tcp_side.asks(client, 1)
+        tcp_side.asks(client, 2)
+        assert not tcp_side.server._brief.count
+        assert len(tcp_side.server) == 1
+
+
 def test_tcp_answers_that_were_delivered_are_not_late() -> None:
     with TcpHarness() as tcp_side:
         client = tcp_side.client()
@@ -490,12 +528,13 @@ class Exhausted(socket.socket):
 
 
 def exhausted(tcp_side: TcpHarness) -> Exhausted:
-    """Another listener of the server's."""
+    """Another listener of the server's, which accepts by Python's means."""
     listener = Exhausted()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     listener.setblocking(False)
     tcp_side.server.listen(listener)
+    tcp_side.server._brief.stop()
     return listener
 
 
@@ -505,7 +544,7 @@ def test_tcp_waits_with_accept_when_nothing_is_left(error: int) -> None:
         listener = exhausted(tcp_side)
         listener.error = error
         client.connect(listener.getsockname())
-        tcp_side.until(lambda: tcp_side.server._paused_until)
+        tcp_side.until(lambda: tcp_side.server._listeners._paused_until)
         assert not select.select([tcp_side.server], [], [], 0)[0], "it would turn for nothing"
         listener.error = 0
         tcp_side.pass_time(turn.ACCEPT_PAUSE / 2)
@@ -540,21 +579,42 @@ def test_tcp_nobody_makes_room_for_nobody() -> None:
         tcp_side.until(lambda: listener.failed)
         assert tcp_side.has(client)
         assert len(tcp_side.server) == 2
-        assert tcp_side.server._paused_until is None
+        assert tcp_side.server._listeners._paused_until is None
+
+
+def test_tcp_longest_idle_makes_room_where_the_kernel_has_no_descriptor() -> None:
+    with TcpHarness() as tcp_side, socket.socket() as newcomer:
+        clients = [tcp_side.client() for _ in range(2)]
+        newcomer.connect(tcp_side.address)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (first_free(), limits[1]))
+        try:
+            tcp_side.until(lambda: tcp_side.count("tcp_evicted"))
+            tcp_side.until(lambda: tcp_side.has(newcomer))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert [*map(tcp_side.has, clients)] == [False, True]
+        tcp_side.asks(newcomer, 1)
+
+
+def first_free() -> int:
+    """The descriptor that the next file would get."""
+    with Path(os.devnull).open("rb") as file:
+        return file.fileno()
 
 
 def test_tcp_connections_leave_descriptors_to_what_goes_before_them() -> None:
     with TcpHarness() as tcp_side:
         first = tcp_side.client()
         tcp_side.until(lambda: len(tcp_side.server) == 1)
-        highest = max(tcp_side.server._connections)
+        highest = max(tcp_side.descriptors())
         tcp_side.server.descriptors = highest + 1
         for number in range(1, 6):
             newcomer = tcp_side.client()
             while tcp_side.counted().get("tcp_evicted", 0) < number:
                 tcp_side.until(lambda: tcp_side.counted().get("tcp_evicted"))
             tcp_side.asks(newcomer, 1)
-            assert max(tcp_side.server._connections) <= highest, "the reserve is not eaten"
+            assert max(tcp_side.descriptors()) <= highest, "the reserve is not eaten"
         assert not tcp_side.has(first)
         tcp_side.server.make_way()
         assert len(tcp_side.server) == 0

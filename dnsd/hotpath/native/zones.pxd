@@ -1,7 +1,7 @@
 # cython: cdivision=True
 # Which of the zones of a worker holds a name: a hash table of their apexes, under a key.
 
-from libc.stdint cimport uint32_t, uint8_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcmp
 
@@ -77,4 +77,17 @@ cdef inline int index_with(Server *server, int size, zones) except -1:
     server.apex_mask = size - 1
     for index in zones:
         put_apex(server, index)
+    return 0
+
+
+cdef inline int lend(Zone *zone, int cells, words, notes, counts) except -1:
+    """Have ``zone`` use these cells for its pools."""
+    cdef const uint64_t[::1] its_words = words
+    cdef uint32_t[::1] its_notes = notes
+    cdef uint32_t[::1] its_counts = counts
+    if min(its_words.shape[0], its_notes.shape[0], its_counts.shape[0]) < cells:
+        raise ValueError("an image needs cells for all of its pools")
+    zone.cells = cells
+    if cells:
+        zone.words, zone.notes, zone.counts = &its_words[0], &its_notes[0], &its_counts[0]
     return 0
