@@ -33,8 +33,8 @@ from dnsd.hotpath.api import HAND_OVER, Client, Transport
 from dnsd.metrics.counters import INDEX
 from dnsd.process import descriptors
 from dnsd.serve import brief, sockets
+from dnsd.serve.acceptors import Acceptors
 from dnsd.serve.connection import BadLength, Connection, ForTransfers, Late
-from dnsd.serve.listeners import Listeners
 from dnsd.serve.patience import overdue
 from dnsd.serve.turn import ACCEPTS, END_S, EVENTS, MESSAGES, SWEEP_S, TCP_S
 
@@ -72,7 +72,7 @@ class TcpServer:
         self._idle = idle
         self._clock = clock or sockets.since_boot
         self._epoll = select.epoll()
-        self._listeners = Listeners(self._epoll)
+        self._listeners = Acceptors(self._epoll)
         self._brief = brief.make(self._epoll, hotpath, counters, quota, clock)
         # By descriptor; the one that has been idle longest comes first.
         self._connections: OrderedDict[int, Connection] = OrderedDict()

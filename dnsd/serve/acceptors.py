@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import socket
 
 
-class Listeners:
+class Acceptors:
     """Non-blocking sockets that listen, by descriptor; ``epoll`` watches them."""
 
     def __init__(self, epoll: select.epoll) -> None:
