@@ -109,7 +109,7 @@ class Signer:
         if not self.has_keys:
             return {signed: own}
         plan = _plan(self._keys, own)
-        found = {}
+        found: dict[int, RRset] = {}
         for mask in masks(pool, len(members)):
             chosen = Members(mask).pick(rdatas)
             answer = RRset(rrset.owner, rtype, rrset.ttl, chosen)
@@ -170,7 +170,7 @@ class Signer:
         """
         signed = _as_dnspython(answer)
         keys = dns.rdataset.from_rdata_list(0, zone_keys(self._zone))
-        found = {}
+        found: dict[int, RRset] = {}
         for rdata in own.rdatas:
             rrsig = _rrsig(rdata)
             try:
