@@ -170,7 +170,7 @@ class Signer:
         """
         signed = _as_dnspython(answer)
         keys = dns.rdataset.from_rdata_list(0, zone_keys(self._zone))
-        found: dict[int, RRset] = {}
+        found = {}
         for rdata in own.rdatas:
             rrsig = _rrsig(rdata)
             try:
