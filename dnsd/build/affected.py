@@ -166,7 +166,7 @@ class _Search:
             for one in found - self._renewed:
                 cut = shape.cut_of(one)
                 if cut not in (None, one):
-                    continue  # it is occluded: nobody is answered this
+                    continue  # it is occluded: no query is answered this
                 self._renewed.add(one)
                 if cut == one:
                     self._or_below.add(one)

@@ -169,7 +169,7 @@ def _unique() -> str:
 
 
 def seal(path: Path) -> None:
-    """Give the image at ``path`` the time in its name: whoever writes to it breaks that."""
+    """Give the image at ``path`` the time in its name: a write to it breaks that."""
     made = _made(path.name)
     with suppress(OSError):  # then its checksum will be read
         os.utime(path, ns=(made, made))

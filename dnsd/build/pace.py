@@ -1,7 +1,7 @@
 """How much of a busy CPU a process that builds gets: what answers leave over, and never nothing.
 
-At first it runs when nobody else wants the CPU, so answers are as quick as without it. Where they
-want all of it, the build would never end: so it is looked after, and gets more when it starves.
+At first it runs when no other process wants the CPU, so answers are as quick as without it. Where
+answers want all of it, the build would never end: so it is watched, and gets more when it starves.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class PoolMeta(msgspec.Struct, frozen=True, kw_only=True):
     those of ``policy.fallback`` follow. ``ttl`` is that of the zone file: Tmax. ``cell`` is where
     its cells begin, from where those of the image do; ``cells`` is how many there are.
 
-    While nobody has decided, the member ``undecided`` is answered; if that is empty, all are.
+    While the pool is undecided, the member ``undecided`` is answered; if that is empty, all are.
     """
 
     policy: PoolPolicy
@@ -38,7 +38,7 @@ class PoolMeta(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def undecided_mask(self) -> Members:
-        """The mask of what is answered while nobody has decided."""
+        """The members that are answered while the pool is undecided."""
         if self.undecided:
             return Members.of([self.members.index(self.undecided)])
         return Members.of(range(len(self.members)))
@@ -61,4 +61,4 @@ class Pools(Protocol):
         """The zone ``origin`` is about to be dropped."""
 
     def release(self, cells: Range) -> None:
-        """No worker answers from these cells any more, and somebody else will get them."""
+        """No worker answers from these cells any more: another image will get them."""

@@ -58,7 +58,7 @@ class Followed(NamedTuple):
     """A zone with what aliases have been resolved to, and what is wrong with the file of that.
 
     ``sources`` says of RRsets, by name and type, that have other addresses than in the zone file
-    which name has these: whoever gets them is led to what that name leads to.
+    which name has these: clients that get them are led to where that name leads.
     """
 
     zone: Zone

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 def masks(pool: PoolPolicy, members: int) -> Iterator[Members]:
     """Return every set of members that ``pool`` can answer with, each once.
 
-    So many ``members`` it has; those of the fallback follow them. As long as nobody has decided,
+    So many ``members`` it has; those of the fallback follow them. As long as the pool is undecided,
     the answer has all addresses, whatever the policy selects; of CNAME records it has one.
     """
     every = Members.of(range(members))

@@ -351,7 +351,7 @@ def _accounts(question: CacheQuestion, there: Census) -> dict[str, _Account]:
 def before_account(report: NodeReport, stated: int | None) -> tuple[float, str]:
     """Return the largest TTL that a node gave out before it began its account, and a sentence.
 
-    ``stated`` is what whoever asks says of it. Caches hold it for so long from the beginning on.
+    ``stated`` is what the asker says of it. Caches hold it for so long from the beginning on.
     """
     ttl = _ceiling_of(report, stated) if report.before is None else report.before
     return ttl, (

@@ -10,7 +10,7 @@ first answer. So a node that ends uncleanly loses nothing that matters, however 
 after the start, everything declared may be in caches until start + TTL.
 
 Times are seconds of the node's own monotonic clock. What leaves the node is *remaining*
-seconds, and whoever reads them adds them to a clock of his own. A time while the node was down
+seconds, and the reader adds them to a clock of its own. A time while the node was down
 counts as nothing, which only makes a bound later. Pure: it is told the time.
 """
 
@@ -224,7 +224,7 @@ class Ledger:
         """Go on with the ledger in ``data``, an earlier dump; StateError if that is damaged.
 
         Whatever was declared may have been given out up to now.
-        ``unchanged`` are declarations of zones that are served on as they were: what stands in
+        ``unchanged`` are declarations of zones that are still served as they were: what stands in
         them is no matter of the past.
         """
         saved = _read(data)

@@ -81,7 +81,7 @@ class ScheduledCheck(Generic[K]):
 
 
 class Schedule(Generic[K]):
-    """Says which checks begin; whoever begins one calls :meth:`ended` afterwards."""
+    """Says which checks begin; the caller that begins one calls :meth:`ended` afterwards."""
 
     def __init__(self, chance: random.Random, now: float) -> None:
         self._chance = chance

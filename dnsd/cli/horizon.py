@@ -221,7 +221,7 @@ def _show(verdict: Verdict, now: float, question: CacheQuestion, as_json: bool) 
 
 
 def _when(verdict: Verdict, now: float) -> str:
-    """Return since when it is safe, or until when to wait: by the clock of whoever reads it."""
+    """Return since when it is safe, or until when to wait: by the clock of the reader."""
     if verdict.until is None or verdict.floored is None:
         return ""
     first, second = _clock(verdict.until, now), _clock(verdict.floored, now)

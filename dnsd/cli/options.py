@@ -34,7 +34,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 
 def when_named(ctx: click.Context, config_file: Path | None) -> Path | None:
-    """Return the configuration if somebody has named it, None if it is this machine's."""
+    """Return the configuration if it was named, None if it is this machine's."""
     named = ctx.get_parameter_source("config_file") is not ParameterSource.DEFAULT
     return config_file if named else None
 

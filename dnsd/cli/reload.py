@@ -38,8 +38,8 @@ def reload(
 
     Reads the configuration again, then the zones that have changed (or those named here, whatever
     the times of their files are). Exit status 0 says that every worker serves what is in the
-    files now; otherwise standard error says what keeps it from that, and what was served before
-    is served on.
+    files now; otherwise standard error says what prevents that, and the last version is still
+    served.
 
     An edit that takes away most of a zone, or most of the zones, is refused ([zones] shrink and
     vanish) until it is given here with --force.

@@ -1,4 +1,4 @@
-"""Commands that wait: whoever interrupts one is told what goes on without it."""
+"""Commands that wait: one that is interrupted says what goes on without it."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ cdef class Parts:
     cdef int _add_known(self, int part, uint32_t node, int rtype) except -1:
         """Add the RRset as additional data, unless it isn't there or was seen already.
 
-        A pool never is: nobody relies on additional data that can be asked for (RFC 2181 §5.4.1),
+        A pool never is: no client relies on additional data that it can ask for (RFC 2181 §5.4.1),
         so it is only answered where it is chosen for the query.
         """
         cdef uint32_t rrset = self.tree.of_type(node, rtype)

@@ -259,7 +259,7 @@ class Answers:
     def _found(self, name: bytes, rtype: int, seen: set[tuple[bytes, int]]) -> list[Item]:
         """Return the RRset as additional data, unless it isn't there or ``seen`` already.
 
-        A pool never is: nobody relies on additional data that can be asked for (RFC 2181 §5.4.1),
+        A pool never is: no client relies on additional data that it can ask for (RFC 2181 §5.4.1),
         so it is only answered where it is chosen for the query.
         """
         rrset = self._zone.at(name).get(rtype)

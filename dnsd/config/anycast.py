@@ -110,7 +110,7 @@ class Neighbor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """``[[anycast.neighbor]]``: a BGP session from this node (``local``) to a router.
 
     ``name`` is the protocol's in BIRD. ``local`` and ``address`` are on one link, and with
-    ``ttl_security`` nobody off that link can speak in the session (RFC 5082).
+    ``ttl_security`` no host off that link can speak in the session (RFC 5082).
     """
 
     name: Annotated[str, Symbol()]

@@ -173,7 +173,7 @@ class AliasRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The name whose addresses are answered: absolute, in lower case."""
 
     resolver: Annotated[tuple[Endpoint, ...], Endpoints()] = ()
-    """Who is asked for them; if nobody is named, the system's resolver."""
+    """The resolvers that are asked for them; empty: those of the system."""
 
     networks: Annotated[tuple[str, ...], Networks()] = ()
     """Where the addresses may be; without any, everywhere in the Internet."""

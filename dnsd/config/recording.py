@@ -26,7 +26,7 @@ class QuerylogConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class DnstapConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[dnstap]``: who gets queries and responses as messages of dnstap; by default nobody."""
+    """``[dnstap]``: a socket that gets queries and responses as dnstap messages."""
 
     socket: Annotated[Path | None, SocketPath()] = None
     file: Annotated[Path | None, FilePath()] = None

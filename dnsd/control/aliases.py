@@ -304,7 +304,7 @@ class AliasKeeper:
                 due.add(origin)
         if not due:
             return
-        # Later than the addresses: a crash in between must not make those of before look younger.
+        # Later than the addresses: a crash in between must not make the earlier ones look younger.
         await self._write_book(now)
         # A file that has changed within the last tick would be built from twice.
         await asyncio.sleep(2 * TICK_NS / 1e9)

@@ -87,7 +87,7 @@ class Tun:
     ``held`` is a descriptor of the interface, which another process has made, and holds, too.
 
     Must not be inherited by another process, which would keep the interface alive: the
-    descriptors are closed on exec, and whoever forks must exec.
+    descriptors are closed on exec, and a process that forks must exec.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Tun:
         """
         _set_carrier(self._device, self.name, int(up))
         # The kernel tells others of a lost carrier up to a second later if any link has
-        # changed lately. It doesn't wait when somebody asks for the link (newer kernels), and
+        # changed lately. It doesn't wait when a process asks for the link (newer kernels), and
         # what it tells of any other change has the new state in it (all kernels).
         self._ask(_set_alias(self._index))
         self._ask(_get_link(self._index))

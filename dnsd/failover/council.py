@@ -38,7 +38,7 @@ class Council:
     def edit(self, policy: PoolPolicy, members: Mapping[str, Member]) -> None:
         """Go on under another policy.
 
-        Whoever decided alone before has agreed with itself: nothing changes without the others.
+        A node that decided alone before has agreed with itself: nothing changes without the others.
         """
         was_shared, self.is_shared, self._policy = self.is_shared, is_shared(policy), policy
         if not self.is_shared:

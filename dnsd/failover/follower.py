@@ -66,7 +66,7 @@ class AddressFollower:
     def failed(self, why: str) -> float:
         """Note that there are no addresses to be had; return after how many seconds to try again.
 
-        That the target has none counts as well: whoever has made a mistake there gets a day.
+        A target without addresses counts as well: its operator has a day to correct a mistake.
         """
         self.fault = why
         self.failures += 1

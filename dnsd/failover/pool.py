@@ -50,7 +50,7 @@ class PoolState:
     """The members of a pool by their address, what is ordered of them, and what was good last.
 
     ``ttl_max`` is the TTL of the records in the zone file; there is one member at least.
-    Results and orders go in at any time; whoever gives one asks :meth:`decide` afterwards, and
+    Results and orders go in at any time; the caller asks :meth:`decide` afterwards, and
     again at :meth:`next_wakeup`.
     """
 

@@ -105,7 +105,7 @@ class Kept(NamedTuple):
     """What was found: pools by name and type, stored ``ago`` seconds ago.
 
     States count only if it is ``fresh``. ``reason`` is a sentence: why something, or all of it,
-    is ignored; empty if nothing is. ``loss`` is why orders of before that are not known.
+    is ignored; empty if nothing is. ``loss`` is why earlier orders are not known.
     """
 
     pools: dict[tuple[str, str], StoredPool]
@@ -126,7 +126,7 @@ class _Content(
 
 
 def encode(pools: tuple[StoredPool, ...], now: Moment, loss: str = "") -> bytes:
-    """Return ``pools`` as they are ``now``; ``loss`` is why orders of before are not among them."""
+    """Return ``pools`` as they are ``now``; ``loss`` is why earlier orders are not among them."""
     body = msgspec.json.encode(_Content(**now._asdict(), pools=pools, loss=loss))
     return sealed(_KIND, VERSION, body)
 

@@ -63,7 +63,7 @@ def make(
     ``seed`` (64 bits) is where its random numbers begin, by which members of pools are drawn;
     without it that is random, too. ``sketched`` is where it keeps who asks for what; without it,
     or while control has none begun, it does not. ``tapped`` is where it puts what it was asked and
-    has answered, while somebody listens.
+    has answered, while a recorder listens.
     """
     return _choose(os.environ.get(VARIABLE, ""))[1](
         settings, counters, memory, seed, sketched, tapped

@@ -101,7 +101,7 @@ class HotPath(Protocol):
         """Serve ``image`` for ``apex`` (lower-case wire name) from the next packet on.
 
         None means the zone is ours but not loaded: SERVFAIL with EDE 14. ``cells`` are as many
-        as the image has for its pools; without them nobody decides on those, and nothing is
+        as the image has for its pools; without them they stay undecided, and nothing is
         noted.
         """
         ...

@@ -1,6 +1,6 @@
-"""Copies queries and their responses for whoever listens, as :mod:`dnsd.image.tap` describes.
+"""Copies queries and their responses for recorders that listen, as :mod:`dnsd.image.tap` describes.
 
-While nobody does, it is one look at a cell. It knows no clock but the monotonic one.
+While none does, it is one look at a cell. It knows no clock but the monotonic one.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Tap:
         self._control, self._head, self._ring = cells
 
     def begins(self) -> int:
-        """Return when a query began that may be taken (monotonic, ns); 0 if nobody listens."""
+        """Return when a query began that may be taken (monotonic, ns); 0 if none listens."""
         control = self._control
         listened = control[TapControl.THRESHOLD] or control[TapControl.ODD]
         return monotonic_ns() if listened else 0

@@ -89,9 +89,9 @@ LINKS = 3
 
 POOL = Struct("<BB H II I 2I I BBxx 16s I")
 """members (fallbacks among them), their type is CNAME (0 or 1), octets of the longest rdata | TTL
-while nobody has decided, first cell (from where the image's begin) | SOA piece of a denial without
+while it is undecided, first cell (from where the image's begin) | SOA piece of a denial without
 DO | SOA piece with DO, NSEC piece | signatures | members of an answer of mode SOME, how they are
-chosen (ANEW, STICKY) | key of that | mask of what is answered while nobody has decided. Then a
+chosen (ANEW, STICKY) | key of that | mask of what is answered while it is undecided. Then a
 SHARE for each member, and the rdatas, each in as many octets as the longest one has.
 
 ``signatures`` is the ref of 2^members refs, one for each mask, to SIGNATURES; 0: there are none."""

@@ -152,7 +152,7 @@ class Stock:
         return Image.within(octets, where.name, len(mapped) - where.at)
 
     def meta(self, name: str) -> bytes:
-        """Return what whoever made the image ``name`` has put into it. ImageError as for open."""
+        """Return what the builder of the image ``name`` has put into it. ImageError as for open."""
         image = self.open(name)
         try:
             if not image.is_meta_apart:

@@ -166,7 +166,7 @@ class Image:
 
     @property
     def meta(self) -> bytes:
-        """What whoever made the image has put into it; workers have no use for it."""
+        """What the builder of the image has put into it; workers have no use for it."""
         return bytes(self.buffer[self._meta])
 
     def meta_apart(self, buffer: Buffer, at: int) -> bytes:

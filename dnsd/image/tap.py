@@ -1,4 +1,4 @@
-"""The tap: what workers were asked and what they answered, for whoever listens at the moment.
+"""The tap: what workers were asked and what they answered, for recorders that listen.
 
 Each worker has a **ring** of octets, in which it writes queries with their responses one after the
 other. It never looks at who reads: what is overwritten before it was read is lost, and since
@@ -7,7 +7,7 @@ entries are numbered, the reader knows how many were.
 Control says what is taken. Of all queries those are, whose number times GOLDEN, modulo 2**32, is
 below THRESHOLD: so they are spread evenly, and what a lower threshold takes is a part of what a
 higher one does. One ring therefore serves several readers, each with a rate of its own. With ODD
-all that are limited, refused or slow are taken, too. While nobody listens both are 0, and a worker
+all that are limited, refused or slow are taken, too. While none listens both are 0, and a worker
 that sees this does nothing more.
 
     control     CONTROL words

@@ -1,6 +1,6 @@
 """A file with a bound: full, it takes the place of the one before it (``NAME.1``).
 
-Then a new one begins. One begins, too, when somebody has moved the file away.
+Then a new one begins. One begins, too, when the file has been moved away.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A unix socket that somebody reads Frame Streams from; it is connected again when it is lost."""
+"""A unix socket whose other end reads Frame Streams; a lost connection is opened again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 
 
 class FrameSocket:
-    """Sends frames to whoever listens at ``path``. ``clock`` gives seconds."""
+    """Sends frames to the process that listens at ``path``. ``clock`` gives seconds."""
 
     def __init__(self, path: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
@@ -31,7 +31,7 @@ class FrameSocket:
         self._why = ""
 
     def write(self, octets: bytes) -> None:
-        """Send whole frames; OSError if nobody takes them: a pause later it is tried anew."""
+        """Send whole frames; OSError if no process takes them: it is tried again after a pause."""
         if self._sock is None:
             if self._clock() < self._not_before:
                 raise OSError(0, self._why, self._path)

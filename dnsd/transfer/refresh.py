@@ -41,7 +41,7 @@ class SoaTimes(NamedTuple):
 
     @property
     def lifetime(self) -> float:
-        """Seconds after which a zone that nobody confirms is too old.
+        """Seconds after which a zone that no primary confirms is too old.
 
         Not before one refresh and one retry: else a zone with a shorter EXPIRE, or 0, would have no
         answers between two of them although all is well (BIND and NSD do the same).
@@ -88,7 +88,7 @@ class Refresh:
         self._notice: _Notice | None = None
         """What has been notified since the last request began."""
         self._sought: _Notice | None = None
-        """What was notified before, and nobody has given yet."""
+        """What was notified before, and no primary has sent yet."""
         self._rounds = 0
         """How often it was sought."""
 

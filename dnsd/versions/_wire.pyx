@@ -142,5 +142,5 @@ cdef bint _rdata(const uint8_t *data, int at, int length, int rtype, Rdata *out)
 
 
 cdef inline bint _may_be_anything(int rtype) noexcept nogil:
-    """Whether the type is one that nobody knows any more: MD, MF, MB, MG, MR, MINFO, NXT, A6."""
+    """Whether the type is an obsolete one: MD, MF, MB, MG, MR, MINFO, NXT, A6."""
     return rtype in (3, 4, 7, 8, 9, 14, 30, 38)

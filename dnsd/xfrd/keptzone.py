@@ -66,7 +66,7 @@ class KeptZone:
     def begin(self, version: ZoneVersion) -> None:
         """Keep ``version``, the first one; OSError if that cannot be.
 
-        Nobody waits for the disk: what a power cut takes of it is fetched again, and nothing older
+        No caller waits for the disk: what a power cut destroys is fetched again, and nothing older
         was there. So ten thousand zones of a new node cost no ten thousand waits.
         """
         self.path.parent.mkdir(mode=0o755, exist_ok=True)

@@ -97,7 +97,7 @@ class SecondaryPart:
             self._forget_others(told.zone, name)
             zone = SecondaryZone(told, KeptZone(self._directory / name), time.time())
             self._zones[told.zone] = zone
-            zone.refresh.hurry(time.time())  # a NOTIFY may have come while nobody was here
+            zone.refresh.hurry(time.time())  # a NOTIFY may have come while this process was down
             self._age(told.zone, zone)
             self._schedule(told.zone, zone)
         elif zone.told.transfers.primaries != told.transfers.primaries:

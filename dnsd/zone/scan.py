@@ -1,7 +1,7 @@
 """Master file text to entries: tokens, quotes, parentheses and comments (RFC 1035 §5.1).
 
 Knows nothing of what the tokens mean. Text is one character for each octet of the file
-(latin-1), so that every octet survives; whoever needs UTF-8 decodes it from there. Escapes
+(latin-1), so that every octet survives; callers that need UTF-8 decode it from there. Escapes
 stay in the tokens as they were written. A fault costs as little of the file as possible: the
 scanner goes on at the next line, or, when it was inside parentheses, at the next line that
 does not begin with white space.

@@ -16,7 +16,7 @@ WEEK_S = 7 * 86400
 LASTING_S = 4 * WEEK_S
 """Signatures that hold for so long are warned of a week before they end."""
 SHARE = 0.1
-"""Of others in the last tenth of their time: whoever renews them all the time does it before."""
+"""Of others in the last tenth of their time: signers that renew them regularly do it before."""
 
 
 class SigningState(StrEnum):

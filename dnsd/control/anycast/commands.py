@@ -68,7 +68,7 @@ class _Desk:
         return {}
 
     async def _guard(self, request: Mapping[str, Any]) -> None:
-        """Raise AdminError if nobody would announce the VIPs any more, unless that is meant."""
+        """Raise AdminError if no node would announce the VIPs any more, unless that is intended."""
         if not request.get("force"):
             await self._plane.fleet.check()
 

@@ -238,7 +238,7 @@ class FailoverEngine:
 
     @property
     def loss(self) -> str:
-        """Why orders of before are not known; empty if they are, or if no zone has a pool."""
+        """Why earlier orders are not known; empty if they are, or if no zone has a pool."""
         unneeded = self._first_checks_by is not None and not self.table.pools
         return "" if unneeded else self.file.loss
 

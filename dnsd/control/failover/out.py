@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 5.0
 MOST = 50
-"""Members that are looked at; where so many are out, nobody looks at each of them."""
+"""Members that are looked at; where so many are out, no operator looks at each of them."""
 
 
 class OutMember(NamedTuple):

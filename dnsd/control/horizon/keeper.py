@@ -66,7 +66,7 @@ class LedgerKeeper:
         self.shelf = Shelf(stock)
         self._awaited = AwaitedZones(self.ledger, self.shelf)
         self.ready = False
-        """Whether the account of before is part of it, and all that is served."""
+        """Whether it has taken in the earlier account, and everything that is served."""
         self.fault = ""
         """Why the account is not on disk: then nothing is SAFE by it. Empty if it is."""
         self.clock = clock

@@ -51,7 +51,7 @@ class FetchedZones:
         self._ask = ask
         self._expired = expired
         self._rows = rows
-        self.tell: Callable[[str, Judged], object] = nobody
+        self.tell: Callable[[str, Judged], object] = tell_none
         self._received: dict[str, Received] = {}
         self._is_gathering = False
         self._under_way = 0
@@ -117,8 +117,8 @@ def _is_large(message: Received) -> bool:
         return False  # that it cannot be read, the build will say
 
 
-def nobody(_about: str, _judged: Judged) -> None:
-    """Tell nobody."""
+def tell_none(_about: str, _judged: Judged) -> None:
+    """Tell no process: there is none to tell yet."""
 
 
 def _why_not(zone: ZoneReport | None, report: ReloadReport) -> str:

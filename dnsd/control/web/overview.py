@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dnsd.process.recent import RecentEvents
 
 MOST_POOLS = 50
-"""Pools that are shown; a page of thousands is of use to nobody."""
+"""Pools that are shown: a page of thousands would be of no use."""
 MOST_ZONES = 50
 MOST_COUNTED = 5
 """Types and response codes that are named."""

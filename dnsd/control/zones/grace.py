@@ -1,4 +1,4 @@
-"""A policy file that is away: for a time its zone goes on as it is, with the pools of before.
+"""A policy file that is missing: for a time its zone keeps the pools that it had.
 
 Editors and deployments take files away for a moment; without its policy a zone would answer
 members that are down. Pure: given the time (seconds, monotonic).

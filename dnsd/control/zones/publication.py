@@ -1,6 +1,6 @@
 """From images to workers: zones are declared in the ledger, published, and noted in their rows.
 
-Whoever publishes has the table of zones for itself meanwhile. Knows nothing of files and builds.
+The publisher has the table of zones for itself meanwhile. Knows nothing of files and builds.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Publication:
         self.aliased: dict[str, ZoneRow] = {}
         """The rows of zones that are served with aliases: they are looked at all the time."""
         self.news: set[str] | None = None
-        """Zones that have changed in any way, for who reads them; None: nobody does."""
+        """Zones that have changed in any way, for their reader; None: there is none."""
         for row in self.rows.values():
             self._serve(row, row.served)
         self.tally = BuildTally()
@@ -233,7 +233,7 @@ class Publication:
     def _place(self, image: str, result: BuildResult) -> int:
         """Put the pools of ``result`` into cells of their own, and return where they begin.
 
-        The zone's pools of before have others, until the last worker has left their image.
+        The zone's earlier pools have others, until the last worker has left their image.
         """
         cell = self.publisher.first_cell(image)
         if result.pools or self._served_pools(result.origin):
@@ -245,7 +245,7 @@ class Publication:
         return row.served.pools if row and row.served else ()
 
     def _displace(self, result: BuildResult) -> None:
-        """Go back to the pools of before: the image of ``result`` is not published."""
+        """Go back to the earlier pools: the image of ``result`` is not published."""
         if result.image is None:
             return
         self.publisher.give_back(result.image)

@@ -134,7 +134,7 @@ class Reloader:
                 others = await self.catalogs.obey(self.config, _meant(forced))
                 problems = await self._list(due, forced)
                 odd = self.odd
-                # Where it is not known which zones there are, nobody is told that some are gone.
+                # While it is unknown which zones exist, none is reported as gone.
                 others |= set() if problems else await self._produce()
             scope = self._scope(due) | others
             self._roster.follow(scope)

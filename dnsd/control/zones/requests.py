@@ -91,7 +91,7 @@ class Requests:
     async def ask_planned(self, request: ReloadRequest) -> Future[ReloadReport]:
         """Have a reload done, and wait until it is known what it is to do: that shows in tables.
 
-        Nobody waits for its end, so it is not done together with those that somebody waits for.
+        No command waits for its end, so it is not done together with those for which one waits.
         """
         asked = self._ask(request, self._noticed)
         await asked.planned.wait()

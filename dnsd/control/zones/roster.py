@@ -121,7 +121,7 @@ class Roster:
         served: Mapping[str, Path],
         meant: Set[str] | None,
     ) -> dict[str, Path]:
-        """Return the zones that are not among ``files``, and yet are to be served on."""
+        """Return the zones that are not among ``files``, but must still be served."""
         known = dict(served)
         if config.zones.directory:
             known |= self._earlier.zones(files, config.zones.directory)

@@ -40,7 +40,7 @@ cdef struct Zone:
     int iterations
     uint8_t salt[255]
     int salt_length
-    const uint64_t *words     # of its pools; NULL: nobody decides
+    const uint64_t *words     # of its pools; NULL: they are undecided
     uint32_t *notes
     uint32_t *counts
     uint32_t cells

@@ -1,6 +1,6 @@
 # When to wait for the next datagram in the kernel instead of in the event loop, whose turn
 # (epoll_wait, timers, Python) costs as much as a tenth of a query. Only while datagrams come
-# quickly and nobody else wants the loop. The loop gets its turn all the same.
+# quickly and no other socket wants the loop. The loop gets its turn all the same.
 
 from libc.stdint cimport int64_t
 
@@ -54,7 +54,7 @@ cdef inline int64_t pace_note(Pace *pace, int received, bint waited) noexcept no
 
 
 cdef inline bint pace_may_wait(Pace *pace, int64_t now) noexcept nogil:
-    """Whether the next datagram is near and nobody else has anything for the loop."""
+    """Whether the next datagram is near and no other socket has anything for the loop."""
     if not pace.quick or now < pace.not_before:
         return False
     if now - pace.peeked < PEEK:

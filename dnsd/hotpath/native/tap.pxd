@@ -22,7 +22,7 @@ cdef struct Tap:
     const uint64_t *control   # NULL: there is no memory for it
     uint64_t *head
     uint8_t *ring
-    uint64_t threshold        # of this batch: 0 if nobody listens
+    uint64_t threshold        # of this batch: 0 if none listens
     uint64_t slow
     bint odd                  # what is limited, refused or slow is taken, too
 
@@ -47,7 +47,7 @@ cdef packed struct TapEntry:     # as dnsd.image.tap.ENTRY
 
 
 cdef inline int tap_attach(Tap *tap, cells) except -1:
-    """Have ``tap`` work on ``cells``, which somebody keeps."""
+    """Have ``tap`` work on ``cells``, which the caller keeps."""
     cdef const uint64_t[::1] control = cells.control
     cdef uint64_t[::1] head = cells.head
     cdef uint8_t[::1] ring = cells.ring
