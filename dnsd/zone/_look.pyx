@@ -13,7 +13,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
 from dnsd.zone._chains cimport is_nsec3_sound, is_nsec_sound
 from dnsd.zone._table cimport Table
-from dnsd.zone._targets cimport Finder
+from dnsd.zone._targets cimport Finder, is_host, may_have_address, target_at
 from dnsd.zone._tree cimport AT_CUT, CUT, HASHED, OCCLUDED, OWNER, Data, Node, Set
 
 from dnsd.zone import suspects as kinds
@@ -22,6 +22,8 @@ cdef enum:
     TYPE_A = 1
     TYPE_NS = 2
     TYPE_CNAME = 5
+    TYPE_MX = 15
+    TYPE_SRV = 33
     TYPE_SIG = 24
     TYPE_KEY = 25
     TYPE_AAAA = 28
@@ -51,10 +53,11 @@ cdef enum:
     PARAMETER = 1024
     UNSIGNED = 2048
     LONG = 4096
+    HOST = 8192
 
 assert [kind.value for kind in kinds.Suspicion] == [
     SIZE, BESIDE, WILDCARD, REPEATED, HIDDEN, DELEGATION, SERVICE, TARGET, LONE_DS, SIGNATURE,
-    PARAMETER, UNSIGNED, LONG,
+    PARAMETER, UNSIGNED, LONG, HOST,
 ]
 
 
@@ -166,6 +169,8 @@ cdef class Look:
         """Return what has to be looked at because of one RRset."""
         cdef int flags = self.table.nodes[node].flags, rtype = own.rtype, found = 0
         cdef bint is_address = rtype == TYPE_A or rtype == TYPE_AAAA
+        if self._is_misnamed(node, own):
+            found |= HOST
         if own.ttl > self.longest:
             found |= LONG
         if self._is_large(node, own):
@@ -189,6 +194,18 @@ cdef class Look:
         if rtype == TYPE_NSEC3 and self._has_odd_parameters(own):
             found |= PARAMETER
         return found
+
+    cdef bint _is_misnamed(self, uint32_t node, Set *own) noexcept:
+        """Whether the owner of addresses, or a server that is named, has no host name."""
+        cdef uint32_t i
+        cdef int rtype = own.rtype
+        if rtype == TYPE_A or rtype == TYPE_AAAA:
+            return not may_have_address(self.table.nodes[node].name)
+        if rtype == TYPE_NS or rtype == TYPE_MX or rtype == TYPE_SRV:
+            for i in range(own.count):
+                if not is_host(self.table.datas[own.first + i].at + target_at(rtype)):
+                    return True
+        return False
 
     cdef bint _is_large(self, uint32_t node, Set *own) noexcept:
         cdef uint32_t i, octets = self.table.nodes[node].length

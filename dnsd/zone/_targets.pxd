@@ -24,3 +24,5 @@ cdef class Finder:
 
 cdef int name_length(const uint8_t *name) noexcept
 cdef int target_at(int rtype) noexcept
+cdef bint is_host(const uint8_t *name) noexcept
+cdef bint may_have_address(const uint8_t *name) noexcept

@@ -196,3 +196,26 @@ cdef int target_at(int rtype) noexcept:
     if rtype in (TYPE_MX, TYPE_SVCB, TYPE_HTTPS):
         return 2
     return 6 if rtype == TYPE_SRV else -1
+
+
+cdef bint is_host(const uint8_t *name) noexcept:
+    """Whether all labels are those of a host (RFC 1123 §2.1); see ``check_hosts``."""
+    cdef int i
+    while name[0]:
+        if name[1] == 45 or name[name[0]] == 45:
+            return False
+        for i in range(1, name[0] + 1):
+            if not (97 <= name[i] | 32 <= 122 or 48 <= name[i] <= 57 or name[i] == 45):
+                return False
+        name += name[0] + 1
+    return True
+
+
+cdef bint may_have_address(const uint8_t *name) noexcept:
+    """Whether a name may have addresses: of a host, a wildcard for some, or below a service."""
+    cdef const uint8_t *at = name
+    while at[0]:
+        if at[1] == 95:
+            return True
+        at += at[0] + 1
+    return is_host(name + 2 if name[0] == 1 and name[1] == 42 else name)

@@ -15,6 +15,7 @@ peers differ (named-checkzone 9.18, nsd-checkzone 4.6, knotc zone-check 3.2):
     dname-and-ns             accepted  accepted  error     error (RFC 6672 §2.3)
     wildcard-ns              error     accepted  accepted  error (RFC 4592 §4.2: undefined)
     TTL above 2^31-1         set to 0  accepted  accepted  error
+    host-name                error     accepted  accepted  warning
     nsec3-algorithm          error     accepted  accepted  error
 """
 
@@ -40,6 +41,7 @@ from dnsd.wire.rdata import (
     name_end,
 )
 from dnsd.zone.check_digest import check_digest
+from dnsd.zone.check_hosts import check_hosts
 from dnsd.zone.check_signed import check_signed
 from dnsd.zone.check_targets import Targets, check_soa, check_targets
 from dnsd.zone.faults import called, error_at, warning_at
@@ -91,6 +93,7 @@ def check_zone(
         *_check_owners(zone, suspects),
         *_check_occluded(structure, suspects),
         *_check_services(suspects),
+        *check_hosts(suspects),
         *check_targets(zone, structure, targets, suspects),
         *check_signed(zone, structure, suspects, now, limits),
         *check_digest(zone),

@@ -6,14 +6,13 @@ Signatures are not verified; their times and signers are checked. This server ca
 from __future__ import annotations
 
 from base64 import b32hexencode
-from dataclasses import dataclass, field
 from struct import unpack_from
 from time import gmtime, strftime
 from typing import TYPE_CHECKING
 
 from dnsd.wire.name import canonical_key, labels, lower, to_text
 from dnsd.wire.rdata import DNSKEY, DS, NSEC, NSEC3, NSEC3PARAM, name_end
-from dnsd.zone.faults import called, error_at, warning_at
+from dnsd.zone.faults import SharedFault, called, error_at, warning_at
 from dnsd.zone.hashing import is_affordable, is_proven
 from dnsd.zone.signedtimes import ages, times_of
 from dnsd.zone.suspects import INSECURE_ITERATIONS, SHA1, Suspicion
@@ -28,20 +27,6 @@ if TYPE_CHECKING:
     from dnsd.zone.records import RRset, Zone
     from dnsd.zone.structure import Structure
     from dnsd.zone.suspects import Suspects
-
-
-@dataclass(slots=True)
-class _Many:
-    """A fault that many RRsets have for one reason: reported once, with their number."""
-
-    rrsets: list[RRset] = field(default_factory=list)
-
-    def warn(self, code: str, message: str) -> Iterator[Finding]:
-        """Report the fault where the first RRset stands, if there is any."""
-        if self.rrsets:
-            first, more = self.rrsets[0], len(self.rrsets) - 1
-            others = f" (and {more} more)" if more else ""
-            yield warning_at(first, code, message.format(called(first) + others))
 
 
 def check_signed(
@@ -71,7 +56,7 @@ def _check_ds(structure: Structure, suspects: Suspects) -> Iterator[Finding]:
 
 
 def _check_signatures(zone: Zone, suspects: Suspects, now: float | None) -> Iterator[Finding]:
-    expired, early, foreign = _Many(), _Many(), _Many()
+    expired, early, foreign = SharedFault(), SharedFault(), SharedFault()
     for owner, covered in suspects.signed():
         types = zone.nodes.get(owner, {})
         for rtype, signatures in covered.items():
@@ -101,7 +86,7 @@ def _check_signatures(zone: Zone, suspects: Suspects, now: float | None) -> Iter
 
 
 def _judge_times(
-    signed: RRset, signatures: RRset, now: float, expired: _Many, early: _Many
+    signed: RRset, signatures: RRset, now: float, expired: SharedFault, early: SharedFault
 ) -> None:
     """Note ``signed`` when none of its signatures is valid now (RFC 4034 §3.1.5: RFC 1982)."""
     found = [ages(rdata, int(now)) for rdata in signatures.rdatas]
@@ -198,7 +183,7 @@ def _check_parameter(
 
 
 def _check_unsigned(zone: Zone, structure: Structure, suspects: Suspects) -> Iterator[Finding]:
-    unsigned = _Many()
+    unsigned = SharedFault()
     for owner, types in suspects.of(Suspicion.UNSIGNED):
         if owner in structure.occluded:
             continue
@@ -230,12 +215,12 @@ def _check_denial(zone: Zone, structure: Structure, suspects: Suspects) -> Itera
 
 def _check_nsec(zone: Zone, structure: Structure) -> Iterator[Finding]:
     owners = [o for o in zone.nodes if o not in structure.occluded and o not in structure.hashed]
-    missing = _Many(
+    missing = SharedFault(
         [next(iter(zone.nodes[o].values())) for o in owners if NSEC not in zone.nodes[o]]
     )
     yield from missing.warn("nsec-chain", "the name of {} has no NSEC record: sign the zone again")
     chain = sorted((o for o in owners if NSEC in zone.nodes[o]), key=canonical_key)
-    broken = _Many()
+    broken = SharedFault()
     for owner, after in zip(chain, [*chain[1:], chain[0]], strict=True):
         rdata = zone.nodes[owner][NSEC].rdatas[0]
         if lower(rdata[: name_end(rdata, 0)]) != after:
@@ -246,7 +231,7 @@ def _check_nsec(zone: Zone, structure: Structure) -> Iterator[Finding]:
 def _check_nsec3(zone: Zone, chain: list[bytes], parameters: RRset | None) -> Iterator[Finding]:
     known = {_parameters(rdata) for rdata in parameters.rdatas} if parameters else set()
     hashes = {label for owner in chain for label in labels(owner)[:1]}  # the root has none
-    broken, stray = _Many(), _Many()
+    broken, stray = SharedFault(), SharedFault()
     for owner in chain:
         rrset = zone.nodes[owner][NSEC3]
         for rdata in rrset.rdatas:

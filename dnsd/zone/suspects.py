@@ -48,6 +48,8 @@ class Suspicion(IntFlag):
     UNSIGNED = auto()
     LONG = auto()
     """A TTL."""
+    HOST = auto()
+    """A name that is no host name, where there should be one."""
 
 
 class Suspects:

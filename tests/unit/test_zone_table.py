@@ -125,6 +125,21 @@ def test_the_same_zone_and_findings(text: str) -> None:
     check(HEAD + text)
 
 
+@given(
+    st.lists(
+        st.text("aZ09-_*{@", min_size=1, max_size=4).map(
+            lambda one: f"\\{one}" if one[0] in "@" else one
+        ),
+        min_size=1,
+        max_size=3,
+    ).map(".".join)
+)
+@example("*.a")
+@example("a.*")
+def test_what_is_no_host_name(name: str) -> None:
+    check(HEAD + "".join(f"{name} A 192.0.2.1\nh {data} {name}\n" for data in ("MX 1", "NS")))
+
+
 @given(st.sampled_from(("2.0.192.in-addr.arpa.", ".")), texts)
 @example(".", f"@ NSEC3 1 0 0 - {HASH} A\n")
 def test_the_same_in_a_reverse_zone_and_the_root(origin: str, text: str) -> None:
