@@ -27,7 +27,7 @@ COMMANDS = {
     "zones": "List the zones of a running node.",
     "stats": "Show what a running node has counted, in all or each second.",
     "reload": "Make a running node reload its zones, and wait for it.",
-    "zone": "Show zones and their transfers; notify, refresh, fetch anew.",
+    "zone": "Show zones and their transfers; notify, refresh, fetch again.",
     "config": "Show the configuration, what a reload changes, its keys.",
     "restart": "Restart a running node without losing a query.",
     "upgrade": "Have the installed version take a running node over.",

@@ -117,7 +117,7 @@ def setup(
     device: str,
     vips: tuple[str, ...],
 ) -> None:
-    """Put each VIP on the loopback interface, keep quiet about it on links, probe for MTUs.
+    """Put each VIP on the loopback interface, hide it from links (ARP), probe for MTUs.
 
     With --vxlan, packets from directors that are not on a link of this machine are taken in, too.
     Any sender's are: have a firewall let that UDP port through from directors only.

@@ -60,7 +60,7 @@ def status(config_file: Path | None, as_json: bool) -> None:
 @config_option
 @json_option
 def watch(config_file: Path | None, as_json: bool) -> None:
-    """Show the same again and again, until Ctrl-C."""
+    """Show the services again and again, until Ctrl-C."""
     watching.watch(lambda: _look(config_file), as_json, picture)
 
 

@@ -107,9 +107,9 @@ def check(
     checked. With --config the configuration and all of its zones are checked. With nothing at
     all, the example zones.
 
-    With --demand, or [demand] file in the configuration, TTLs are warned of with which a pool
-    misses its objective, or queries at the daily peak are over the budget; the warning says which
-    TTL would do, and what it costs.
+    With --demand, or [demand] file in the configuration, it warns of TTLs with which a pool misses
+    its objective, or queries at the daily peak exceed the budget; the warning says which TTL would
+    do, and what it costs.
 
     A zone is checked with the policy beside it (example.com.toml), which may be the FILE, too.
 

@@ -26,7 +26,7 @@ _NEEDS = {"reload": "dnsd reload applies it", "restart": "it needs a restart"}
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def config() -> None:
-    """Show the configuration, what a running node does not do of it yet, or explain its keys."""
+    """Show the configuration, what a running node has not applied, or explain its keys."""
 
 
 @config.command()

@@ -37,9 +37,9 @@ def declare() -> None:
 def past(config_file: Path | None, as_json: bool, ttl: float) -> None:
     """Declare the largest TTL that was given out before this node began its account.
 
-    For a node that is new, or that has lost its state directory: caches may hold what was given
-    out in its place before for so long, and until then nothing is SAFE. Say 0s only of a node that
-    takes the place of no other server: what is declared is relied on.
+    For a node that is new, or has lost its state directory: for so long, caches may hold what was
+    given out in its place before, and nothing is SAFE until then. Give 0s only for a node that
+    replaces no other server: dnsd relies on what is declared.
     """
     ask(socket_path(config_file), "declare_past", ttl=ttl)
     limit = f" with a TTL above {format_duration(int(ttl))}" if ttl else ""
@@ -71,7 +71,7 @@ def dead(config_file: Path | None, as_json: bool, since: float, node: str) -> No
 @json_option
 @click.argument("node")
 def alive(config_file: Path | None, as_json: bool, node: str) -> None:
-    """Take it back that NODE is dead, on the node where that was declared.
+    """Take back that NODE is dead, on the node where that was declared.
 
     For one that was declared dead by mistake, or that is in use again.
     """

@@ -78,14 +78,14 @@ def drain_member(
 ) -> None:
     """Drain ADDRESS in the pool NAME TYPE, or in every pool that has it, until it is SAFE.
 
-    First it is answered with a short TTL, until longer ones have expired; then no more; then
-    caches forget it. It is safe to power off when nothing leads to it any more, on this node and
-    on all others of the site, which are asked as "dnsd horizon" does, and of which each needs this
-    order, too; with NAME and TYPE, it is this pool of this node that is safe. Exit status: 0 only
-    then, 4 if the order is in force but cannot be written down: a restart would bring it back. It
-    goes on when this command is interrupted, and outlives a restart; the same command shows how
-    far it is. With --at it is planned, and not waited for: the TTL falls beforehand, and it
-    switches then ("dnsd failover cancel" takes it back).
+    First it is answered with a short TTL, until longer ones have expired; then it is removed from
+    answers; then caches forget it. It is safe to power off when nothing leads to it any more, on
+    this node and on all others of the site: they are asked as by "dnsd horizon", and each needs
+    this order, too. With NAME and TYPE, SAFE is about this pool of this node. Exit status: 0 only
+    when it is SAFE, 4 if the order is in force but cannot be written down: a restart would bring
+    the member back. The drain goes on when this command is interrupted, and outlives a restart; the
+    same command shows how far it is. With --at it is planned, and the command does not wait: the
+    TTL falls beforehand, and the member is removed then ("dnsd failover cancel" takes it back).
     """
     _check_pool(pool)
     path = socket_path(config_file)

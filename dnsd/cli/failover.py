@@ -126,7 +126,7 @@ def cancel(given: _Given, /, config_file: Path | None, as_json: bool, **what: An
 @click.argument("member", required=False)
 @click.pass_obj
 def failback(given: _Given, /, config_file: Path | None, as_json: bool, **what: Any) -> None:
-    """Let MEMBER of the pool NAME TYPE come back that is well again, or all that are held."""
+    """Let MEMBER of the pool NAME TYPE, which has recovered, come back; or all that are held."""
     path = socket_path(config_file or given.config_file)
     show_ordered(ask(path, "failback", **what), as_json or given.as_json)
 

@@ -109,15 +109,15 @@ def horizon(
     """Show which answers caches may still hold, until when, and of which nodes.
 
     \b
-    dnsd horizon 192.0.2.10              who may still come to this address?
-    dnsd horizon --to cdn.example.net    who may still be led to this name?
-    dnsd horizon www.example.com A       who may still have another answer than that of now?
+    dnsd horizon 192.0.2.10              which clients may still come to this address?
+    dnsd horizon --to cdn.example.net    which clients may still be led to this name?
+    dnsd horizon www.example.com A       which may still have another answer than now?
     dnsd horizon                         all that pools have given out, and zones before an edit
 
     \b
-    SAFE       nobody, unless a client or a cache ignores TTLs
+    SAFE       none, unless a client or a cache ignores TTLs
     WAIT       until when, and why
-    UNKNOWN    a node has not spoken, or something cannot be known (then --ttl may help)
+    UNKNOWN    a node has not answered, or something cannot be known (then --ttl may help)
 
     The node of this machine is asked, each --node, all nodes that these know ([failover] peers,
     and those that they have ever heard), and all that those know. So are the secondaries that these

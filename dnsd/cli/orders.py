@@ -63,7 +63,7 @@ undrain.add_command(undrain_member)
 @config_option
 @json_option
 def undrain_node(config_file: Path | None, as_json: bool) -> None:
-    """Have this node be preferred as before."""
+    """Let routers prefer this node as before."""
     _order(config_file, as_json, "undrain", {})
 
 

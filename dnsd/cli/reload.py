@@ -44,8 +44,8 @@ def reload(
     An edit that takes away most of a zone, or most of the zones, is refused ([zones] shrink and
     vanish) until it is given here with --force.
 
-    What only a restart applies (such as [server] listen) is told, and the exit status is 1. With
-    --restart a new dnsd takes the node over then, without losing a query (dnsd restart).
+    Changes that only a restart applies (such as [server] listen) are named, and the exit status is
+    1. With --restart, a new dnsd then takes the node over, without losing a query (dnsd restart).
     """
     path = socket_path(config_file)
     with goes_on("the reload goes on; `dnsd status` shows what is served"):

@@ -117,14 +117,13 @@ def rto(
     """Show for each pool how long a failure can be felt, and ways to a shorter time.
 
     That is the worst case of a client whose cache keeps to TTLs: the time of detection, and the
-    TTL of answers given before. It includes the wait of a check for its turn, if all that the
-    node checks hangs. Each way that meets the objective is shown with its price.
-    A node that runs counts the queries for each pool; those of the last ten minutes make the
-    price, with an interval of 95 %. --qps says what it is at other times, and --demand best: then
-    prices are those of the caches that ask, and a TTL is recommended. So they are with [demand] in
-    the configuration: its file, or, without one, what the node itself has counted for at least
-    twice the TTL. The worst case is of caches that keep to TTLs; for half of the users, and for
-    95 % of them, resolvers with a floor count.
+    TTL of answers given before. It includes the longest wait of a check for its turn, if everything
+    that the node checks hangs. Each way to meet the objective is shown with its price in queries. A
+    running node counts the queries for each pool; those of the last ten minutes make the price,
+    with an interval of 95 %. --qps gives another rate. With --demand, or with [demand] in the
+    configuration (its file, or what the node itself has counted for at least twice the TTL), prices
+    are those of the caches that ask, and a TTL is recommended. The figures for half of the users,
+    and for 95 % of them, include resolvers with a floor.
 
     Exit status: 1 if an objective is not met.
     """

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def stats(config_file: Path | None, as_json: bool, during: float | None) -> None:
     """Show what a running node has counted since it was started.
 
-    What was never counted is left out, but not with --json.
+    Counters that are 0 are left out, except with --json.
     """
     path = socket_path(config_file)
     found = counted(ask(path, "status", few=True))

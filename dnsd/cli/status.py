@@ -38,7 +38,7 @@ _NAMED = 4
 def status(config_file: Path | None, as_json: bool, every: bool, zone: str) -> None:
     """Show what a running node serves and counts, or how one ZONE is.
 
-    Of many zones only those are listed that are not as they are in their files.
+    Of many zones, it lists only those that differ from their files.
 
     Exit status: 0 it works, 3 it is not running, 4 control is down and the workers answer.
     """

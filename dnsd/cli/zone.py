@@ -28,7 +28,7 @@ _name = click.argument("name", metavar="[ZONE]", default="")
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def zone() -> None:
-    """Show zones, what differs, and their transfers; notify, refresh, fetch anew."""
+    """Show zones, what differs, and their transfers; notify, refresh, fetch again."""
 
 
 @zone.command()
