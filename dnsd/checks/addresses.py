@@ -27,8 +27,8 @@ LOOKUP_S = 5.0
 async def addresses_of(name: str, rtype: str, servers: Sequence[Endpoint]) -> AddressAnswer:
     """Return the addresses of ``name`` of the type A or AAAA, and their TTL.
 
-    ``servers`` are asked; without any, the system's resolver is. Blind if there is no address, or
-    none to be had; ``str()`` of it says why.
+    ``servers`` are asked; without any, the system's resolver is. Blind, with the reason, if the
+    name has no address, or no resolver answers.
     """
     found = await within(LOOKUP_S, _asked(name, rtype, servers))
     if found is None:

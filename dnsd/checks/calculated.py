@@ -1,4 +1,4 @@
-"""A check that asks nothing: the state of members and names that this node checks anyway."""
+"""A check that asks no service: it looks at states of members that this node checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dnsd.config.references import Reference
 
 LOOK_S = 0.05
-"""How often it looks for the first result of what it depends on."""
+"""Seconds between two looks while the first result of a dependency is missing."""
 
 
 class CalculatedState(NamedTuple):
@@ -30,7 +30,7 @@ States = Callable[["Reference"], CalculatedState]
 
 
 def nothing_known(_reference: Reference) -> CalculatedState:
-    """Return what is said where no members are known."""
+    """Return the state to report where no members are known."""
     return CalculatedState(None, "this node knows nothing about it")
 
 
@@ -50,7 +50,7 @@ class CalculatedCheck:
         """It connects to nothing."""
 
     async def run(self, _address: str) -> Result:
-        """Look, and for some time again where nothing is known yet; Blind if that decides."""
+        """Look, and again for some time while results are missing; Blind if one of them decides."""
         began = time.monotonic()
         while True:
             verdicts = [self.states(one) for one in self.of]

@@ -1,4 +1,4 @@
-"""Until when is an X.509 certificate valid (RFC 5280 §4.1.2.5)? Reads DER and nothing more.
+"""Until when is an X.509 certificate valid (RFC 5280 §4.1.2.5)? Reads just enough DER.
 
 The ssl module tells it only of certificates that it has verified.
 """
@@ -29,7 +29,7 @@ def not_after(der: bytes) -> float:
 
 
 def _content(der: bytes, kind: int) -> tuple[bytes, bytes]:
-    """Return what is in the value of ``kind`` at the start of ``der``, and what is behind it."""
+    """Return the content of the value of ``kind`` at the start of ``der``, and what follows it."""
     if len(der) < 2 or der[0] != kind:
         raise ValueError(f"malformed DER: no value of kind {kind:#x}")
     size, start = der[1], 2

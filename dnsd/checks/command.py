@@ -37,7 +37,7 @@ NOBODY = 65534
 """User and group that own nothing, on every Linux (the kernel's overflow ID)."""
 
 _KEPT = 4 * LONGEST_DETAIL
-"""Octets that are kept of what the program writes; UTF-8 has up to 4 for a character."""
+"""Octets of a program's output that are kept; a character in UTF-8 has up to 4."""
 _PIPE = 65536
 
 
@@ -126,7 +126,7 @@ def _start(line: list[str], output: int, told: bytes) -> subprocess.Popen[bytes]
 
 
 def _pipe_with(told: bytes) -> int:
-    """Return the end to read from of a pipe that holds ``told`` and nothing else will come into."""
+    """Return the read end of a pipe that holds ``told``, and to which nothing more is written."""
     end, beginning = os.pipe()
     os.set_blocking(beginning, False)
     try:

@@ -52,7 +52,7 @@ _PREFIX = 5
 _TYPE, _SETTINGS = 3, b"\x04"
 """Where the type of a frame stands, and that of the first one (RFC 9113 §3.4)."""
 _QUOTED = 60
-"""Octets of nonsense that a message repeats."""
+"""Octets of an unexpected response that a message repeats."""
 _VARINT, _I64, _LEN, _I32 = 0, 1, 2, 5
 _FIELD = 1
 

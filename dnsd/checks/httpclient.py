@@ -35,7 +35,7 @@ _READ = 16384
 _FIRST = b"HTTP/"
 _QUOTED_BYTES = re.compile(r"bytearray\(b'(.*)'\)")
 _QUOTED = 60
-"""Octets of nonsense that a message repeats."""
+"""Octets of an unexpected response that a message repeats."""
 
 
 def _fields(host: str) -> list[tuple[str, str]]:
@@ -107,9 +107,9 @@ class Exchange:
                 self._protocol.receive_data(await self._body_octets())
 
     async def _head(self) -> bytes:
-        """Return the next head, mended; what follows it stays unread.
+        """Return the next head, with what is forgiven corrected; what follows it stays unread.
 
-        One that is cut off is returned as it is, and then nothing: h11 refuses it.
+        One that is cut off is returned as it is, and nothing after it: h11 refuses that.
         """
         searched = 0
         while (end := httphead.end_of(self._unread, searched)) < 0:

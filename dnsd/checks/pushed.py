@@ -1,6 +1,6 @@
-"""What another program has said of a service last, over HTTP: believed until it said it would end.
+"""The last state that another program has pushed over HTTP: believed until the end that it gave.
 
-Silence is never health: without such a word, or when its time is over, nothing is known.
+Silence is never health: without a pushed state, or after its end, nothing is known.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class PushTarget(NamedTuple):
 
 
 class PushedState(NamedTuple):
-    """What was said, and until when it is believed (monotonic seconds)."""
+    """A pushed state, and until when it is believed (monotonic seconds)."""
 
     ok: bool
     detail: str
@@ -29,18 +29,18 @@ class PushedState(NamedTuple):
 
 
 class Board:
-    """The last word on each member."""
+    """The last pushed state of each member."""
 
     def __init__(self) -> None:
         self._words: dict[PushTarget, PushedState] = {}
 
     def put(self, place: PushTarget, word: PushedState, now: float) -> None:
-        """Take in what is said of a member; it replaces what was said before."""
+        """Take in the pushed state of a member; it replaces the last one."""
         self._words = {at: one for at, one in self._words.items() if now < one.until}
         self._words[place] = word
 
     def word(self, place: PushTarget) -> PushedState | None:
-        """Return what was said last, None if nothing was, or long ago."""
+        """Return the last pushed state; None if there is none, or its time is over."""
         return self._words.get(place)
 
 
@@ -60,7 +60,7 @@ class PushedCheck:
         """It connects to nothing."""
 
     async def run(self, address: str) -> Result:
-        """Look; Blind if nothing is said, or it is over."""
+        """Look at the board; Blind if nothing was pushed, or its time is over."""
         word = self.board.word(PushTarget(self.name, self.type, address)) if self.board else None
         if word is None:
             raise Blind("no state has been pushed (PUT /members/NAME/TYPE/ADDRESS)")

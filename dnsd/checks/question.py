@@ -35,9 +35,9 @@ _NAMED_RECORDS = 4
 class DnsQuestion:
     """A question and the rdata that must come back, in canonical form (RFC 4034 §6.2).
 
-    Without ``expect`` any answer of NOERROR will do. ``zone`` is the origin of the served zone
-    for whose sake it is asked, None for one that was configured. Unless it is of ``authority``,
-    recursion is desired, and the answer need not have the AA flag.
+    Without ``expect`` any answer of NOERROR will do. ``zone`` is the origin of the served zone that
+    it tests, None for a configured question. Unless it is a question of ``authority``, recursion is
+    desired, and the answer need not have the AA flag.
     """
 
     name: dns.name.Name

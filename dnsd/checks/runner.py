@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     Unseen = Callable[[Target, str], object]
 
 GRACE_S = 1.0
-"""How much longer than its time-out a check may take before it counts as stuck."""
+"""Seconds by which a check may exceed its time-out before it counts as stuck."""
 
 TICK_S = 0.1
-"""How often it is looked whether this process is awake."""
+"""Seconds between two looks whether this process was asleep."""
 
 
 _STUCK = "has a check that does not end"
@@ -104,7 +104,7 @@ class Runner:
             self._changed.set()
 
     async def run(self) -> None:
-        """Make the checks. What ``seen`` or ``unseen`` raises ends it."""
+        """Make the checks, for ever. An exception of ``seen`` or ``unseen`` ends it."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sleep.watch())
             while True:
@@ -146,9 +146,9 @@ class Runner:
                 self._spread(target, told, began, ended)
 
     def _spread(self, target: Target, told: Result, began: float, ended: float) -> None:
-        """Have what is ``told`` of a connection that did not come about count for others, too.
+        """Apply the result ``told`` of a connection that failed to other targets, too.
 
-        A time-out does not for those that would have waited longer.
+        A time-out does not apply to targets that would have waited longer.
         """
         endpoint = target.check.endpoint(target.address)
         for other in tuple(self._at.get(endpoint, ())) if endpoint else ():
@@ -181,10 +181,10 @@ class Runner:
         return Result(ok=False, detail=_STUCK, latency=limit, reason=FailureKind.STUCK)
 
     def _groups(self, target: Target) -> tuple[CheckGroup, ...]:
-        """Return what it is limited with.
+        """Return the groups that limit the target.
 
-        A program is none of the connections to an address: what it connects to is not known. A
-        calculated check connects to nothing, and may wait for those that do.
+        A program connects to an unknown address, so no address limits it. A calculated check
+        connects to nothing, and may wait for other checks.
         """
         most = self._most
         checks = singles(target.check)

@@ -1,6 +1,6 @@
-"""Several checks of one member that count as one: all, any, or so many of them must pass.
+"""Several checks of one member that count as one: all, any, or a number of them must pass.
 
-They are made at the same time. What they say together is :mod:`dnsd.failover.combine`'s.
+They are made at the same time; :mod:`dnsd.failover.combine` says what they mean together.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ def singles(check: Check) -> tuple[Check, ...]:
 
 
 async def _made(check: Check, address: str) -> tuple[PartResult, FailureKind]:
-    """Return the result of one, and the kind of its failure.
+    """Return the result of one check, and the kind of its failure.
 
-    Whatever keeps it from being made says nothing of the others.
+    An error in it says nothing about the others.
     """
     began = time.monotonic()
     try:

@@ -71,7 +71,7 @@ class FileCheck:
         return found._replace(latency=time.monotonic() - began)
 
     def _read(self, address: str) -> Result | str:
-        """Return what it says, or why it says nothing."""
+        """Return what the file says, or why it says nothing."""
         path = Path(self.path)
         try:
             written = path.stat().st_mtime
@@ -90,7 +90,7 @@ class FileCheck:
 
 
 def _believed(said: FileState, written: float, limit: float, path: str) -> Result | str:
-    """Return the state, or why the file has none: a sentence that stays the same."""
+    """Return the state, or the reason why there is none, in words that do not change with time."""
     age = time.time() - written
     moment = time.strftime("%F %T", time.localtime(written))
     if age < -AHEAD_S:

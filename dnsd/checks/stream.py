@@ -30,11 +30,12 @@ _DAY_S = 86400
 
 @dataclass(frozen=True)
 class Tls:
-    """``name`` goes into the handshake; with ``verify`` the certificate must be valid for it.
+    """How to speak TLS, with ``name`` in the handshake.
 
-    ``authority`` is a file of the certificates to trust instead of the system's. ``client`` is a
-    file of a certificate and its key to show. The server's certificate must be valid for
-    ``expiry`` seconds still; None: any time will do. ``protocol`` is asked for by ALPN (RFC 7301).
+    With ``verify`` the certificate must be valid for that name. ``authority`` is a file of
+    certificates to trust instead of the system's. ``client`` is a file with a certificate and its
+    key to show. The server's certificate must be valid for at least ``expiry`` seconds; None: any
+    time will do. ``protocol`` is asked for by ALPN (RFC 7301).
     """
 
     name: str
@@ -46,7 +47,7 @@ class Tls:
 
 
 class Stream(NamedTuple):
-    """The two directions, and what is worth knowing of the server's certificate."""
+    """The two directions, and what is worth knowing about the server's certificate."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter

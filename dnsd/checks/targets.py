@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dnsd.config.policy import PoolPolicy
 
 PORTS = {"http": 80, "https": 443, "tls": 443, "dns": 53}
-"""Where a check goes that says no port."""
+"""The port of a check that names none."""
 
 MEMBER = "{member}"
 """In a host or SNI: the name that a CNAME leads to."""

@@ -100,7 +100,7 @@ class Drain:
             self.phase, self.since = Phase.WAITING, now
 
     def switch(self, now: float) -> None:
-        """Leave out what is left of the lowering."""
+        """End the lowering of the TTL at once."""
         self.switch_at = min(self.switch_at, now)
         self.tick(now)
 

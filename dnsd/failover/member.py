@@ -186,7 +186,7 @@ class Member:
             self.order = None
 
     def force(self, order: MemberOrder | None) -> None:
-        """Obey ``order`` from now on; None: the results decide again."""
+        """Apply ``order`` from now on; None: the results decide again."""
         self.order = order
 
     def fail_back(self, now: float) -> bool:
@@ -197,7 +197,7 @@ class Member:
         return True
 
     def freeze(self, why: str) -> None:
-        """Keep what is known: ``why`` says what has become of the checks."""
+        """Keep the state: ``why`` says what has happened to the checks."""
         self.frozen = why
 
     def thaw(self, now: float) -> None:
@@ -278,7 +278,7 @@ class Member:
         self.adopt(self._policy, now)
 
     def restore_debt(self, stored: StoredMember, now: float) -> None:
-        """Of a state too old to be believed, keep that the operator was to be asked.
+        """Of a state too old to be believed, keep that the operator must agree to a failback.
 
         Otherwise a restart that takes long enough would fail back on its own.
         """

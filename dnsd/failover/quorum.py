@@ -54,9 +54,9 @@ class SpokenVote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recall(msgspec.Struct, frozen=True, kw_only=True):
-    """That the run ``instance`` of ``node`` had orders when it was heard last, ``ago`` seconds ago.
+    """The report that the run ``instance`` of ``node`` had orders, ``ago`` seconds ago.
 
-    Orders of members: those in force, and those that are planned.
+    Orders about members: those in force, and those that are planned.
     """
 
     node: Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]

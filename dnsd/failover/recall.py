@@ -1,7 +1,7 @@
-"""What nodes remember of each other: that a node had orders, in case that it forgets them itself.
+"""What nodes remember of each other's orders, in case a node loses its own memory of them.
 
-A node whose state directory is lost does not know that anything was ordered of its members. The
-others do: they hear it from its votes, and tell it. Pure.
+A node that has lost its state directory does not know that it had orders about its members. The
+others do: they have heard it in its votes, and tell it. Pure.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Recalls:
     def __init__(self) -> None:
         self._ordering: dict[str, tuple[str, float]] = {}
         self._missing: dict[str, str] = {}
-        """Runs that have said that they miss orders."""
+        """Runs that have said that they miss their orders."""
 
     def hear(self, ballot: Ballot, at: float) -> bool:
         """Take in what a node says, which was asked ``at`` (monotonic seconds).
@@ -64,7 +64,7 @@ class Recalls:
             self._missing.pop(node, None)
 
     def told(self, now: float) -> tuple[Recall, ...]:
-        """Return what is to be told to others."""
+        """Return what other nodes are to be told."""
         return tuple(
             Recall(node=node, instance=instance, ago=min(max(0.0, now - at), LONGEST_AGE_S))
             for node, (instance, at) in self._ordering.items()
@@ -72,7 +72,7 @@ class Recalls:
 
 
 def of_before(ballot: Ballot, node: str, instance: str) -> Recall | None:
-    """Return what ``ballot`` recalls of a run of ``node`` before this one, the ``instance``."""
+    """Return what ``ballot`` remembers of an earlier run of ``node`` than ``instance``."""
     for one in ballot.recalls:
         if one.node == node and one.instance != instance:
             return one

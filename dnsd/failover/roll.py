@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 
 
 class Away(NamedTuple):
-    """A member that the zone does not have since ``since``."""
+    """A member that the zone no longer has, ``since`` then."""
 
     member: Member
     since: float
@@ -66,7 +66,7 @@ class Roll:
         return Directive(order, self.drains.get(address), self.plans.get(address))
 
     def obey(self, address: str, directive: Directive) -> None:
-        """Do what is ordered of a member from now on; it may be away."""
+        """Apply an order about a member, which may be away."""
         _put(self.drains, address, directive.drain)
         _put(self.plans, address, directive.plan)
         if member := self.known(address):
@@ -74,7 +74,7 @@ class Roll:
         self._forget()
 
     def shift_plans(self, seconds: float) -> None:
-        """Have plans come so much later: the clock of the day was set."""
+        """Move plans by so many seconds: the clock was set."""
         self.plans = {one: plan.shifted(seconds) for one, plan in self.plans.items()}
 
     def switch_of(self, member: Member) -> float | None:
