@@ -37,6 +37,9 @@ _RCODE = 0x000F
 OVER_TCP = b""
 """Returned in place of an answer: ask over TCP."""
 
+SMALL = 1 << 16
+"""Octets of a zone that is dealt with sooner than a thread is woken."""
+
 TRIES = 2
 """How often a question is sent over UDP before it is sent over TCP."""
 ANSWER_S = 2.0
@@ -101,7 +104,9 @@ class Fetcher:
             return coming.is_complete
 
         await self._exchange(peer, request, key, limits, take)
-        return Fetched(await asyncio.to_thread(coming.result), coming.octets, coming.messages)
+        small = coming.octets < SMALL
+        found = coming.result() if small else await asyncio.to_thread(coming.result)
+        return Fetched(found, coming.octets, coming.messages)
 
     async def _exchange(
         self,

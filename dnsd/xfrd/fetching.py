@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dnsd.errors import MisfitError
@@ -19,7 +20,8 @@ from dnsd.versions.difference import apply, condense
 from dnsd.versions.serial import is_newer
 from dnsd.wire.query import FORMERR, NOTIMP, REFUSED
 from dnsd.xfrd.connections import NoConnection
-from dnsd.xfrd.fetch import Fetched, Fetcher, FetchLimits
+from dnsd.xfrd.fetch import SMALL, Fetched, Fetcher, FetchLimits
+from dnsd.xfrd.together import Together
 
 if TYPE_CHECKING:
     from dnsd.config import PrimaryPeer
@@ -57,6 +59,7 @@ class Fetching:
     def __init__(self, known: Knowledge) -> None:
         self._fetcher = Fetcher()
         self._known = known
+        self._small = Together()
 
     async def ask(self, zone: SecondaryZone) -> bool:
         """Ask the primary whose turn it is; return whether there is a newer version."""
@@ -96,8 +99,7 @@ class Fetching:
             )
         if zone.is_given_up:
             return False
-        keep = zone.kept.begin if current is None else zone.kept.write
-        await asyncio.to_thread(keep, version)
+        await self._keep(zone, version, current)
         if is_whole:
             zone.is_wanted_whole = False
             zone.kept.forget_updates()
@@ -109,6 +111,17 @@ class Fetching:
         told = f"transfers: {name} serial {serial} from {peer} ({kind}, {took:.2f} s)"
         say("transfer-done", told, zone=name, serial=serial)
         return True
+
+    async def _keep(
+        self, zone: SecondaryZone, version: ZoneVersion, current: ZoneVersion | None
+    ) -> None:
+        """Keep ``version`` in place of the ``current`` one; OSError if the disk refuses it."""
+        if current is not None:
+            await asyncio.to_thread(zone.kept.write, version)
+        elif len(version.octets) < SMALL:
+            await self._small.do(partial(zone.kept.begin, version))
+        else:
+            await asyncio.to_thread(zone.kept.begin, version)
 
     def _key(self, peer: PrimaryPeer) -> TsigKey | None:
         if peer.key is None:

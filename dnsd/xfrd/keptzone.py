@@ -69,8 +69,11 @@ class KeptZone:
         No caller waits for the disk: what a power cut destroys is fetched again, and nothing older
         was there. So ten thousand zones of a new node cost no ten thousand waits.
         """
-        self.path.parent.mkdir(mode=0o755, exist_ok=True)
-        recordfile.put(self.path, version)
+        try:
+            recordfile.put(self.path, version)
+        except FileNotFoundError:
+            self.path.parent.mkdir(mode=0o755, exist_ok=True)
+            recordfile.put(self.path, version)
 
     @property
     def is_held(self) -> bool:
