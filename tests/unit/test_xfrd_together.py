@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -32,20 +33,18 @@ def test_what_comes_together_is_done_in_turn_and_each_has_its_own_end(
         if number % 3 == 2:
             raise OSError(number)
 
-    async def all_of_them() -> list[object]:
+    async def all_of_them() -> list[BaseException | None]:
         together = Together()
-        first = asyncio.ensure_future(together.do(lambda: work(0)))
+        first = asyncio.ensure_future(together.do(partial(work, 0)))
         while not hops:
             await asyncio.sleep(0)
-        rest = [
-            asyncio.ensure_future(together.do(lambda one=one: work(one))) for one in range(1, 9)
-        ]  # type: ignore[misc]
+        rest = [asyncio.ensure_future(together.do(partial(work, one))) for one in range(1, 9)]
         await asyncio.sleep(0)
         rest[3].cancel()  # it is done all the same, and holds up nobody
         opened.set()
         ends = await asyncio.gather(first, *rest, return_exceptions=True)
         with suppress(OSError):
-            await together.do(lambda: work(11))
+            await together.do(partial(work, 11))
         return ends
 
     ends = asyncio.run(asyncio.wait_for(all_of_them(), 20))
