@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 BASE = ".base"
 
 MOST_WASTE = 0.25
-"""What builds like this may leave behind in an image, as a part of it, before it is made anew."""
+"""What builds like this may leave behind in an image, as a part of it, before it is made again."""
 
 
 class Patched(NamedTuple):

@@ -194,7 +194,7 @@ def _read(path: Path) -> GivenOut | None:
         raise OSError(
             0,
             f"{path} is damaged ({error}); delete it when all secondaries are to "
-            "fetch the zone anew",
+            "fetch the zone again",
         ) from error
 
 

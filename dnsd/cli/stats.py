@@ -48,7 +48,7 @@ def counted(status: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rates(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, float]:
-    """Return how much each counter has grown each second; a node that has begun anew began at 0."""
+    """Return how much each counter has grown each second; one that was restarted began at 0."""
     has_begun_anew = after["uptime"] < before["uptime"]
     past = {} if has_begun_anew else before["counters"]
     seconds = after["uptime"] - (0.0 if has_begun_anew else before["uptime"])

@@ -123,7 +123,7 @@ def members(config: Config, books: Books) -> dict[str, MemberZone]:
 def _file_of(received: Path, template: TemplateConfig, origin: str, label: str) -> Path:
     """Return the file of a zone that a catalog has brought.
 
-    The name of a fetched zone's file contains its label: with another label the zone begins anew
+    The name of a fetched zone's file contains its label: with another label the zone begins again
     (RFC 9432 §5.4), without the old data.
     """
     if template.directory is not None:

@@ -31,7 +31,7 @@ _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 def kinds_of(struct: type[msgspec.Struct]) -> Mapping[str, ValueKind]:
     """Return the keys of the table ``struct``, with the kind of each.
 
-    The result is cached: msgspec evaluates every annotation anew, which takes 10 ms, and a policy
+    The result is cached: msgspec evaluates every annotation again, which takes 10 ms, and a policy
     may have thousands of tables.
     """
     return MappingProxyType(

@@ -221,7 +221,7 @@ class AliasKeeper:
         try:
             return resolved.read(self._path(origin))
         except (OSError, ValueError) as error:
-            told = f"{self._path(origin)}: {error}; resolving the aliases of {origin} anew"
+            told = f"{self._path(origin)}: {error}; resolving the aliases of {origin} again"
             log.say("alias-forgotten", told, zone=origin, path=str(self._path(origin)))
             return ()
 

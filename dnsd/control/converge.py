@@ -1,7 +1,7 @@
 """Makes what is served become what is to be served: finds what keeps it from that, and mends it.
 
 An image that is missing or damaged is built again, whether a worker has met it or not; so is a
-zone whose build was cut short; a journal that cannot be read is written anew. What is the
+zone whose build was cut short; a journal that cannot be read is written again. What is the
 worker's own trouble (no descriptor left) it tries again by itself. Builds nothing here: it says
 which zones are due.
 """

@@ -42,7 +42,7 @@ class EffectiveConfig:
     """Holds the configuration in force: ``config``, at first what the master has read.
 
     ``applied`` are the parts that a reload applies. ``cells`` are control's: the level of the log
-    is in one of them. ``master`` is the pid of the master: another one has read the file anew.
+    is in one of them. ``master`` is the pid of the master: another one has read the file again.
     """
 
     def __init__(

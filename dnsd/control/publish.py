@@ -119,7 +119,7 @@ class Publisher:
         return self.generation
 
     def begin_epoch(self) -> None:
-        """Write the journal anew: a worker cannot read the one there is.
+        """Write the journal again: a worker cannot read the one there is.
 
         StateError if there is no memory for that; nothing has changed then.
         """

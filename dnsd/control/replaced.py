@@ -1,6 +1,6 @@
 """How often a worker's seat has got another process: the master replaces who ends or hangs.
 
-Seen from the state vector, so a successor of control begins to count anew.
+Seen from the state vector, so a successor of control begins to count again.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ from dnsd.metrics.counters import INDEX, NAMES
 from dnsd.wire import delivery
 
 if layout.VERSION != VERSION or crc32(" ".join(NAMES).encode()) & 0x7FFFFFFF != COUNTERS_DIGEST:
-    raise ImportError("it was built from another version: make setup builds it anew")
+    raise ImportError("it was built from another version: make setup builds it again")
 
 
 # Nothing in it refers back to it; and the collector would clear the memoryview of the counters

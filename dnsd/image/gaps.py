@@ -63,7 +63,7 @@ def write(page: memoryview, gaps: Sequence[Gap]) -> None:
 
 
 def clear(page: memoryview) -> None:
-    """Begin anew, whatever an earlier writer has left, even in the middle of writing."""
+    """Begin again, whatever an earlier writer has left, even in the middle of writing."""
     page[0] = 0
     page[1] = 0
 

@@ -213,7 +213,7 @@ class Stock:
         except ImageError as error:
             if error.errno:
                 return  # the next start clears it away
-            living = set()  # it is damaged: all that is in it is built anew
+            living = set()  # it is damaged: all that is in it is built again
         living.discard(where.name)
         with suppress(OSError):
             if living:

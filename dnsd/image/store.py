@@ -34,7 +34,7 @@ _CHUNK = 1 << 20
 def save(path: Path, *parts: bytes | bytearray) -> None:
     """Write ``parts``, one after the other, to ``path``: complete, or not there at all.
 
-    It is not synced: what a power cut leaves behind is found out by its checksum, and made anew
+    It is not synced: what a power cut leaves behind is found out by its checksum, and made again
     from the zone file. Waiting for the disk would take longer than everything else.
     """
     try:

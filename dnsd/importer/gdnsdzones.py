@@ -28,7 +28,7 @@ _UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, "": 1}
 
 
 class ZoneWriter:
-    """Writes one zone anew; ``pools`` are the ``[[pool]]`` of its policy."""
+    """Writes one zone again; ``pools`` are the ``[[pool]]`` of its policy."""
 
     def __init__(self, outcome: Outcome, origin: str, resources: Resources) -> None:
         self._outcome = outcome

@@ -67,7 +67,7 @@ class Outcome:
         self.policies: dict[str, Table] = {}
         """The policy of each zone that has one."""
         self.zone_texts: dict[str, str] = {}
-        """Zone files that had to be written anew."""
+        """Zone files that had to be written again."""
 
     def table(self, name: str) -> Table:
         """Return the table ``[name]`` of dnsd.toml, which is made on first use."""

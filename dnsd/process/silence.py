@@ -39,7 +39,7 @@ class Silence:
         return self._silent
 
     def forget(self) -> None:
-        """Start measuring anew."""
+        """Start measuring again."""
         self._silent = 0.0
 
 

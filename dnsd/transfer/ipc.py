@@ -47,7 +47,7 @@ class ZoneTold(msgspec.Struct, frozen=True, kw_only=True, tag="zone"):
 
     ``records`` is a record file of that version, or empty. ``serial`` is None while the zone is
     not served; ``is_expired`` if it is not served because of its age. ``kept`` is the name of the
-    record file of what is fetched, if it has one of its own; with another one it begins anew.
+    record file of what is fetched, if it has one of its own; with another one it begins again.
     """
 
     zone: str

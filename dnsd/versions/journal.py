@@ -127,7 +127,7 @@ class Journal:
         return found
 
     def _rewrite(self, earlier: list[_Entry], octets: bytes, difference: ZoneDifference) -> None:
-        """Write the file anew: the newest of ``earlier``, then ``difference`` (``octets``)."""
+        """Write the file again: the newest of ``earlier``, then ``difference`` (``octets``)."""
         room = self._limits.octets - len(self._head) - len(octets)
         if room < 0 or not self._limits.differences:
             durablefile.replace(self._path, self._head)

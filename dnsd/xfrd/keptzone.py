@@ -115,7 +115,7 @@ class KeptZone:
         _remove(self._updated, self._held)
 
     def remove(self) -> None:
-        """Remove the version: the zone was removed, or begins anew."""
+        """Remove the version: the zone was removed, or begins again."""
         _remove(self.path, self._heard, self._held)
 
 

@@ -88,7 +88,7 @@ class SecondaryPart:
         """Take up a zone with primaries, or its changes."""
         zone = self._zones.get(told.zone)
         if zone is not None and zone.told.kept != told.kept:
-            self.lose(told.zone)  # the zone begins anew (RFC 9432 §5.4)
+            self.lose(told.zone)  # the zone begins again (RFC 9432 §5.4)
             zone = None
         if not told.transfers.primaries:
             self.lose(told.zone)

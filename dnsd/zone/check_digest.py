@@ -53,7 +53,7 @@ def _mismatch(rrset: RRset, fault: str) -> Finding:
         rrset,
         "zonemd-mismatch",
         f"{called(rrset)} {fault}: the zone was changed or damaged after it was digested; "
-        "get it anew from where it was signed, or remove the record",
+        "get it again from where it was signed, or remove the record",
     )
 
 

@@ -42,7 +42,7 @@ class Zone:
     RRSIGs are kept apart: ``signatures[owner in lower case][type covered] -> RRset`` of type
     RRSIG. ``apex`` is lower case. Out-of-zone data never gets here; occluded data does.
 
-    Both may be views of a native table: then each access makes the objects anew.
+    Both may be views of a native table: then each access makes the objects again.
     """
 
     apex: bytes

@@ -334,7 +334,7 @@ def test_what_is_held_is_held_though_one_book_is_damaged_and_then_the_other(
         site.turn()
         assert site.members() == {"b.", "c.", "d."}
         (problem,) = site.reloader.catalogs.problems
-        assert "would have 2 of its 3 zones go" in problem
+        assert "would have 2 of its 3 zones removed or reset" in problem
 
 
 def test_a_catalog_is_made_of_the_zones_here(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ KEYS: dict[type, dict[str, str]] = {
     },
     Demand: {
         "enabled": "Whether each worker samples what caches look up (`dnsd demand`).",
-        "window": "How long is counted before counting begins anew.",
+        "window": "How long is counted before counting begins again.",
         "file": "A demand file, with which `dnsd check` and `dnsd rto` compare the zones. Without "
         "it, `dnsd rto` asks the running node.",
         "qps_budget": "Queries a second at the daily peak that the zones may cause. `dnsd check` "

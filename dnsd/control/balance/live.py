@@ -98,7 +98,7 @@ class LiveService:
             self.take(config)
         for name, own in self.hops.items():
             if before.get(name, own) != own:
-                # Its slots lead to where it was: they are written anew.
+                # Its slots lead to where it was: they are written again.
                 self.slots.actual = [NONE if one == name else one for one in self.slots.actual]
 
     def is_using(self, link: int) -> bool:

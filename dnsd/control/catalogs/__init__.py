@@ -1,7 +1,7 @@
 """Catalog zones (RFC 9432): which zones others tell us to have, and telling others of ours.
 
     content     what a catalog says; or that it is broken, and must not be processed
-    membership  what it comes to: zones that come, go, begin anew, move; what is held back
+    membership  what it comes to: zones that come, go, begin again, move; what is held back
     brought     the zones that catalogs have brought, and what holds for them
     consuming   keeps them as the catalogs say
     producing   the zone file of a catalog of our own

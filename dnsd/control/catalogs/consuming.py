@@ -243,7 +243,7 @@ def _read(path: Path) -> tuple[Books, bool]:
     try:
         found = catalogbook.read(path.parent)
     except ValueError as error:
-        lost = f"{error}: what catalogs have brought is seen anew when they have been loaded"
+        lost = f"{error}: their zones come back when the catalogs are loaded"
         say("catalog-state-lost", lost, path=str(path))
         return {}, False
     if found.fault:

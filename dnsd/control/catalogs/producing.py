@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dnsd.config import CatalogConfig, Config
 
 _HEAD = """\
-; Made by dnsd of the zones that it has; it is written anew when they change.
+; Made by dnsd of the zones that it has; it is rewritten when they change.
 $TTL 0
 @ SOA invalid. invalid. 1 3600 600 2147483646 0
 @ NS invalid.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dnsd.failover.member import Member
 
 RESTART_S = 1.0
-"""Pause before checks that have died begin anew."""
+"""Pause before checks that have died begin again."""
 
 LOOK_S = 1.0
 """How often to look for targets that were not checked."""

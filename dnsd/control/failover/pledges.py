@@ -32,7 +32,7 @@ class Pledges:
         self._late = False
 
     def review(self, pools: Iterable[LivePool]) -> None:
-        """Work out anew what ``pools``, which are all, can promise; tell what has changed."""
+        """Work out again what ``pools``, which are all, can promise; tell what has changed."""
         of = {id(pool.meta): pool for pool in pools}
         metas = [pool.meta for pool in of.values()]
         promises = Promises(metas, self._failover, self._limits)

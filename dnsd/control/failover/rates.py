@@ -92,7 +92,7 @@ class PoolRates:
 def _asked(
     last: dict[int, tuple[PoolKey, list[int]]], found: dict[int, tuple[PoolKey, list[int]]]
 ) -> dict[PoolKey, int]:
-    """Return the queries between two looks, by pool; cells that were another pool's begin anew."""
+    """Return the queries between two looks, by pool; cells that were another pool's begin again."""
     asked: dict[PoolKey, int] = {}
     for first, (key, counts) in found.items():
         key_before, before = last.get(first, (None, counts))

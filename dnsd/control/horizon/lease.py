@@ -93,7 +93,7 @@ class Lease:
         return bool(boot) and (self._written.boot != boot or self.left() <= RUNNING_S - RENEW_S)
 
     def renew(self) -> None:
-        """Begin the lease anew: the ledger on disk is the last one; OSError if the disk refuses."""
+        """Renew the lease: the ledger on disk is the last one; OSError if the disk refuses."""
         now = self._clocks.running()
         self._write(_Written(self._clocks.boot(), now, now + RUNNING_S))
 

@@ -4,7 +4,7 @@ A worker beats between its turns. So when it beats, the answers that it composed
 the kernel, or will be found too late within DELIVERED_WITHIN_S. But a worker that is stopped or
 starved between its look at the clock and the system call sends its answer whenever it continues; no
 clock of its own bounds that. The margin allows for STOPPED_S; after a longer stop, the bounds of
-everything it gave out begin anew.
+everything it gave out begin again.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Commitments:
         )
 
     def broken_by(self, origin: str, pools: Pools) -> list[Broken]:
-        """Return what would be broken anew if ``origin`` had ``pools``."""
+        """Return what would be broken again if ``origin`` had ``pools``."""
         found = self._broken({**self._served, origin: pools})
         return [one for key, one in found.items() if key not in self._already]
 

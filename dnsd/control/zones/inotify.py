@@ -60,7 +60,7 @@ class Inotify:
     def follow(self, directories: Iterable[str]) -> None:
         """Watch exactly ``directories``, as far as they are there; OSError if that are too many.
 
-        Each is asked for anew: by now another one may have its name.
+        Each is asked for again: by now another one may have its name.
         """
         reached: dict[int, set[str]] = {}
         for directory in {*directories}:

@@ -117,7 +117,7 @@ class Reloader:
 
         ``due`` holds origins; with DIRECTORY, zones that have come or gone are due as well,
         with EVERYTHING all zones are. With CONFIGURATION (which has been read again) or
-        DIRECTORY it is seen anew which zones there are. Whether the files of zones that are
+        DIRECTORY it is seen again which zones there are. Whether the files of zones that are
         ``named`` have changed, their octets tell, for all others their stamps do. What a zone in
         ``forced`` loses is meant; with EVERYTHING there, so is what any of them loses.
 
@@ -336,7 +336,7 @@ class Reloader:
         return self._publication.troubled | self._publication.undropped | unlisted
 
     def distrust(self, origin: str) -> None:
-        """Have the image of the zone ``origin`` built anew when it is due, whatever its files."""
+        """Have the image of the zone ``origin`` built again when it is due, whatever its files."""
         self._distrusted.add(origin)
 
     # -- from files to what is served ---------------------------------------------------------

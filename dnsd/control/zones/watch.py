@@ -119,7 +119,7 @@ class Watch:
         """Return the keys that are due at ``now`` (seconds), the files having these ``stamps``.
 
         ``signs`` are what was done to files since the last look. A path that ``stamps`` lacks is
-        left alone. A key stays due until it is followed anew, or, if there is only a sign that
+        left alone. A key stays due until it is followed again, or, if there is only a sign that
         one of its files has changed, until :meth:`suspects` has told of it.
         """
         for path in self._seen.keys() - stamps.keys():

@@ -68,7 +68,7 @@ cdef inline int new_place(Server *server) except -1:
 
 
 cdef inline int index_with(Server *server, int size, zones) except -1:
-    """Index these ``zones`` anew, in a table of ``size`` places."""
+    """Index these ``zones`` again, in a table of ``size`` places."""
     cdef int *by_apex = <int *>calloc(size, sizeof(int))
     if by_apex == NULL:
         raise MemoryError
