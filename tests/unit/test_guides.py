@@ -14,7 +14,7 @@ from dnsd.cli import main
 from dnsd.config import policyfile
 
 ROOT = Path(__file__).parents[2]
-GUIDES = sorted([*(ROOT / "deploy").glob("*.md"), ROOT / "deploy/prometheus/README.md"])
+GUIDES = sorted([*(ROOT / "deploy").glob("*.md"), *(ROOT / "deploy").glob("*/README.md")])
 
 
 NAMING = (click.exceptions.MissingParameter, click.exceptions.NoArgsIsHelpError)
