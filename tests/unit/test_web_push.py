@@ -10,7 +10,7 @@ import pytest
 
 from dnsd.checks.pushed import Board, PushTarget
 from dnsd.config import Endpoint
-from dnsd.control.web.push import BURST, LONGEST_BODY, PER_SECOND, Push, read_token
+from dnsd.control.web.push import BURST, EXAMPLE, LONGEST_BODY, PER_SECOND, Push, read_token
 from dnsd.control.web.server import WebServer
 from dnsd.control.web.talk import Page
 from dnsd.control.web.tokenbucket import Gate
@@ -140,6 +140,15 @@ def test_what_makes_no_sense_is_refused(token: Path, path: str, body: bytes) -> 
     assert page.status == HTTPStatus.BAD_REQUEST
     assert page.body.decode().rstrip("\n").isprintable()
     assert board.word(AT) is None
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"state":"well","for":"60s"}', b"[" * 4000])
+def test_who_is_refused_hears_how_a_state_is_written(token: Path, body: bytes) -> None:
+    push, board, _ = make(token)
+    told = push.put(PATH, body).body.decode()
+    assert told.startswith(f"the body is not such as {EXAMPLE}: ")
+    assert push.put(PATH, EXAMPLE.encode()).status == HTTPStatus.OK
+    assert board.word(AT)
 
 
 def test_a_member_that_takes_no_state(token: Path) -> None:

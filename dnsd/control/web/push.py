@@ -39,6 +39,7 @@ BURST = 100.0
 
 LONGEST_BODY = 4096
 SHORTEST_TOKEN = 16
+EXAMPLE = '{"state": "up", "for": "60s", "detail": "12 sessions"}'
 _OTHERS = 0o007
 LONGEST_S = 86_400.0
 """A state that is not confirmed for a day does not count."""
@@ -110,11 +111,11 @@ class Push:
         """Take in what is said of the member of ``path``."""
         try:
             place = _place(path)
-            said = msgspec.json.decode(body, type=_Body)
+            said = _read(body)
             seconds = parse_duration(said.for_)
             if not 1 <= seconds <= LONGEST_S:
                 raise ValueError(f'"for" is from 1s to {format_duration(LONGEST_S)}')
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             return sentence(HTTPStatus.BAD_REQUEST, printable(str(error)))
         if why := self._objection(place):
             return sentence(HTTPStatus.NOT_FOUND, why)
@@ -123,6 +124,14 @@ class Push:
         detail = printable(said.detail) or ("" if ok else "is said to be down")
         self._board.put(place, PushedState(ok, detail, now + seconds), now)
         return sentence(HTTPStatus.OK, f"{place.address} is {said.state} for {said.for_}")
+
+
+def _read(body: bytes) -> _Body:
+    """Return what is said in ``body``; ValueError is a sentence that says how to write it."""
+    try:
+        return msgspec.json.decode(body, type=_Body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"the body is not such as {EXAMPLE}: {error}") from error
 
 
 def read_token(path: Path) -> bytes:

@@ -227,6 +227,8 @@ class Laws:
         """Judge that nothing is SAFE by a node that has pools, and has lost their orders."""
         for index, at in self.lost.items():
             machine = self._world.machines[index]
+            if machine.declared_dead and machine.life is None:
+                continue  # nobody is led anywhere by it
             known = machine.contents and not machine.unruled and machine.changed < since
             if known and at < since:
                 raise Broken(f"lost: {target} is SAFE, and node {machine.name} has lost its orders")

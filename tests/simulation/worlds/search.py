@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.jumping import Clock
 from tests.simulation.worlds.story import lived
@@ -16,6 +16,24 @@ if TYPE_CHECKING:
 SECONDS = (0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 12.0)
 AFTER_S = (0.01, 0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 16.0)
 MOST_EVENTS = 9
+AIMED = 0.1
+"""So many worlds have a plot in which times matter."""
+
+
+class Act(NamedTuple):
+    """An event of a plot in which times matter; it is ``beside`` where the plot is."""
+
+    what: str
+    after: tuple[float, float]
+    amount: tuple[float, float] = (1.0, 1.0)
+    beside: int = 0
+
+
+class Aimed(NamedTuple):
+    """A plot in which times matter, and what of the ``kind`` of its world does."""
+
+    kind: dict[str, Any]
+    acts: tuple[Act, ...]
 
 
 class Found(NamedTuple):
@@ -79,7 +97,21 @@ def world_of(seed: int) -> tuple[Kind, list[Event]]:
         at = sorted(random.sample(range(len(story)), len(plot)))
         others = iter(story[: -len(plot)])
         story = [plot.pop(0) if number in at else next(others) for number in range(len(story))]
+    if random.random() < AIMED:
+        kind, plot = _aimed(random, kind)
+        story = story[: random.randrange(3)] + plot
     return kind, story
+
+
+def _aimed(random: Random, kind: Kind) -> tuple[Kind, list[Event]]:
+    """Return a world in which what chance hardly ever brings together comes to pass, and that."""
+    what = random.choice(_AIMED)
+    where = random.randrange(24)
+    plot = [
+        Event(random.uniform(*one.after), one.what, random.uniform(*one.amount), where + one.beside)
+        for one in what.acts
+    ]
+    return kind._replace(**what.kind), plot
 
 
 def _for_names(terms: Terms) -> Terms:
@@ -196,6 +228,48 @@ _PLOTS = (
     ("force_down", "disk_full", "lose_orders"),
 )
 """What belongs together: all of it happens to one member, or to one node."""
+
+_AIMED = (
+    # An order that the disk does not take, and the next control process.
+    Aimed(
+        {},
+        (
+            Act("disk_full", (0.1, 6.0), (8.0, 20.0)),
+            Act("force_down", (0.1, 2.0)),
+            Act("kill_control", (0.1, 4.0)),
+        ),
+    ),
+    # A worker that answers from what was before, for longer than caches keep it.
+    Aimed(
+        {"ttl": 5},
+        (
+            Act("worker_lags", (0.1, 6.0), (15.0, 30.0)),
+            Act("edit_host", (0.1, 2.0), beside=-7),
+            Act("member_up", (15.0, 15.0)),
+        ),
+    ),
+    # A node that has seen a member fail, and is silent when another one does.
+    Aimed(
+        {"size": 3, "terms": Terms(scope="quorum:2/3"), "members": 2},
+        (
+            Act("blind", (6.0, 12.0), (7.0, 10.0), 1),
+            Act("cut", (6.0, 8.0), (50.0, 70.0), 1),
+            Act("blind", (20.0, 30.0), (12.0, 20.0)),
+            Act("member_up", (20.0, 20.0)),
+        ),
+    ),
+    # A node that dies with long TTLs given out, and is declared dead.
+    Aimed(
+        {"size": 2, "ttl": 30, "pause": 0.3, "named": False, "terms": Terms(ttl_min=5)},
+        (
+            Act("force_down", (0.1, 6.0)),
+            Act("die", (35.0, 50.0), (1.0, 8.0), 1),
+            Act("declare_dead", (0.1, 2.0)),
+            Act("member_up", (25.0, 25.0)),
+        ),
+    ),
+)
+"""Plots in which times matter, and chance draws the wrong ones."""
 
 _WEIGHT = {
     **dict.fromkeys(EDITS, 0.5),
