@@ -15,7 +15,7 @@ from dnsd.caches.version import CacheQuestion, about_name, about_target
 from dnsd.config import ZoneTransfers
 from dnsd.config.transfers import NotifyPeer
 from dnsd.control.horizon.ask import Horizon
-from dnsd.control.horizon.outside import Outside
+from dnsd.control.horizon.outside import LAPSED, Outside
 from tests.horizonsite import APEX, POOL, Content, Site
 
 SERVER = "192.0.2.54:53"
@@ -29,6 +29,7 @@ class Zones(NamedTuple):
 
     said: ZoneTransfers
     configured: Collection[str]
+    expired: set[str]
 
     def transfers_of(self, _zone: str) -> ZoneTransfers:
         return self.said
@@ -41,10 +42,14 @@ class Node:
         self.site = Site(directory, CONTENT)
         keeper = self.site.keeper
         self._horizon = Horizon(keeper, self.site.sweep, stamp=self.site.stamp)
-        self._horizon.outside = Outside(keeper, Zones(said, also))
+        self.expired: set[str] = set()
+        self._horizon.outside = Outside(keeper, Zones(said, also, self.expired))
 
     def tells(self, question: CacheQuestion) -> tuple[KnownSecondary, ...]:
         return asyncio.run(self._horizon.report(question)).secondaries
+
+    def doubts(self, question: CacheQuestion) -> str:
+        return asyncio.run(self._horizon.report(question)).doubt
 
 
 IN_ZONE = (KnownSecondary(SERVER, APEX),)
@@ -87,3 +92,18 @@ def test_servers_of_ns_records_are_told_by_name(tmp_path: Path) -> None:
     both = msgspec.structs.replace(NOTIFIED, notify_ns=True)
     told = Node(tmp_path, both).tells(about_target(HOST))
     assert told == (*IN_ZONE, KnownSecondary("ns.example.com.", APEX))
+
+
+def test_a_zone_that_has_expired_may_come_back_by_itself(tmp_path: Path) -> None:
+    """Whatever caches have forgotten by then: a primary may be heard again at any time."""
+    node = Node(tmp_path, ZoneTransfers(), also=(APEX,))
+    node.site.load(None)
+    node.site.reach()
+    questions = [about_target(HOST), about_target(MEMBER), about_name("h.example.com", "A")]
+    assert [node.doubts(one) for one in questions] == 3 * [""]
+    node.expired.add(APEX)
+    assert [node.doubts(one) for one in questions] == 3 * [LAPSED.format(APEX)]
+    assert [node.doubts(about_target("192.0.2.99")), node.doubts(about_name("a.org", "A"))] == [
+        "",
+        "",
+    ]

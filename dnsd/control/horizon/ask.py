@@ -101,6 +101,8 @@ class Horizon:
         sent = self._keeper.leaving.sent
         lines = tuple(_raised(line, now, sent) for line in report.lines)
         doubt = self._keeper.fault or self._unwritten() or self._changing(question)
+        if not doubt and question is not None and self.outside is not None:
+            doubt = self.outside.lapsed(question, lines)
         return msgspec.structs.replace(report, lines=lines, doubt=doubt)
 
     def _changing(self, question: CacheQuestion | None) -> str:

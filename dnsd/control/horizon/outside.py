@@ -1,7 +1,7 @@
-"""Finds the secondaries that answer from zones which a question concerns.
+"""Finds what others have to do with the zones that a question concerns.
 
-Those are the servers that are notified. Who else may fetch a zone, or is told by a secondary, a
-node does not know.
+Secondaries answer from them: those are the servers that are notified. Who else may fetch a zone, or
+is told by a secondary, a node does not know. And a primary may bring a zone back that has expired.
 """
 
 from __future__ import annotations
@@ -25,8 +25,19 @@ if TYPE_CHECKING:
     from dnsd.control.horizon.keeper import LedgerKeeper
 
 
+LAPSED = "the zone {} has expired, and is answered again as soon as a primary confirms it"
+
+
 class TransferredZones(Protocol):
-    """Zones that are to be there, loaded or not, and what holds for their transfers."""
+    """Zones that are to be there, loaded or not, and what holds for their transfers.
+
+    Those that have ``expired`` are not answered until a primary confirms them.
+    """
+
+    @property
+    def expired(self) -> Collection[str]:
+        """See above."""
+        ...
 
     @property
     def configured(self) -> Collection[str]:
@@ -49,16 +60,30 @@ class Outside:
         self, question: CacheQuestion, lines: Iterable[LedgerLine]
     ) -> tuple[KnownSecondary, ...]:
         """Return those of zones that the question is about, or that have ``lines``."""
-        owners = {one.version.owner for one in lines}
-        if question.name:
-            owners.add(question.name)
-        zones = {self._zone_of(owner) for owner in owners}
+        zones = self._zones_of(question, lines)
         pools = self._pools(question)
         found = []
         for zone in sorted(filter(None, {*zones, *pools})):
             mine = tuple(sorted(pools.get(zone, ())))
             found += [KnownSecondary(one, zone, mine) for one in await self._servers(zone)]
         return tuple(found)
+
+    def lapsed(self, question: CacheQuestion, lines: Iterable[LedgerLine]) -> str:
+        """Return why what is not given out may be again, without an order or an edit here.
+
+        Empty if it may not.
+        """
+        if not self._zones.expired:
+            return ""
+        gone = sorted(self._zones_of(question, lines) & {*self._zones.expired})
+        return LAPSED.format(gone[0]) if gone else ""
+
+    def _zones_of(self, question: CacheQuestion, lines: Iterable[LedgerLine]) -> set[str]:
+        """Return the zones that have, or had, what is asked about."""
+        owners = {one.version.owner for one in lines}
+        if question.name:
+            owners.add(question.name)
+        return {self._zone_of(owner) for owner in owners}
 
     def _zone_of(self, owner: str) -> str:
         """Return the zone that has a name, or had it; empty if there is none."""
