@@ -250,7 +250,7 @@ _AIMED = (
     ),
     # A node that has seen a member fail, and is silent when another one does.
     Aimed(
-        {"size": 3, "terms": Terms(scope="quorum:2/3"), "members": 2},
+        {"size": 3, "members": 2, "named": False, "terms": Terms(scope="quorum:2/3")},
         (
             Act("blind", (6.0, 12.0), (7.0, 10.0), 1),
             Act("cut", (6.0, 8.0), (50.0, 70.0), 1),
