@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 UNKEPT = "not-kept"
 """The code of the finding that other servers cannot have the version."""
+EDITED = "rrsig-edited"
+"""The code of the finding that records do not fit their signatures."""
 VERSIONS = "versions"
 """The directory, in the state directory, of record files that were made with images."""
 

@@ -238,6 +238,9 @@ _MAKERS: dict[int, Callable[[Fields], PrivateKey]] = {
     Algorithm.ED448: _ed448,
 }
 
+ALGORITHMS = frozenset(_MAKERS)
+"""Those that dnsd can sign with, and verify."""
+
 
 def _octets(text: str) -> bytes:
     return b64decode(text, validate=True)

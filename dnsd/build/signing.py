@@ -150,7 +150,7 @@ class Signer:
 
     def _sign(self, answer: RRset, plan: Plan) -> tuple[bytes, ...]:
         """Return an RRSIG of ``answer`` for each step of ``plan``."""
-        signed = _as_dnspython(answer)
+        signed = as_dnspython(answer)
         return tuple(
             dns.dnssec.sign(
                 signed,
@@ -168,11 +168,11 @@ class Signer:
 
         When they hold is not looked at: the others are for the same time.
         """
-        signed = _as_dnspython(answer)
+        signed = as_dnspython(answer)
         keys = dns.rdataset.from_rdata_list(0, zone_keys(self._zone))
         found = {}
         for rdata in own.rdatas:
-            rrsig = _rrsig(rdata)
+            rrsig = rrsig_of(rdata)
             try:
                 dns.dnssec.validate_rrsig(signed, rrsig, {self._apex: keys}, now=rrsig.inception)
             except ValidationFailure:
@@ -185,7 +185,7 @@ class Signer:
 
 def _plan(keys: tuple[SigningKey, ...], own: RRset) -> Plan:
     """Return who signs instead of the RRSIGs ``own``, and which of these gives the times."""
-    covered = [_rrsig(rdata) for rdata in own.rdatas]
+    covered = [rrsig_of(rdata) for rdata in own.rdatas]
     return [(key, _model(key, covered)) for key in _chosen(keys, covered)]
 
 
@@ -239,13 +239,15 @@ def _rrsigs(rrset: RRset, rdatas: tuple[bytes, ...]) -> RRset:
     return RRset(rrset.owner, rr.RRSIG, rrset.ttl, rdatas)
 
 
-def _rrsig(rdata: bytes) -> RRSIG:
+def rrsig_of(rdata: bytes) -> RRSIG:
+    """Return ``rdata`` of an RRSIG as dnspython has it."""
     found = _rdata(rr.RRSIG, rdata)
     assert isinstance(found, RRSIG)
     return found
 
 
-def _as_dnspython(rrset: RRset) -> tuple[Name, Rdataset]:
+def as_dnspython(rrset: RRset) -> tuple[Name, Rdataset]:
+    """Return owner and records of ``rrset`` as dnspython has them."""
     rdatas = [_rdata(rrset.rtype, one) for one in rrset.rdatas]
     return _name(rrset.owner), dns.rdataset.from_rdata_list(rrset.ttl, rdatas)
 

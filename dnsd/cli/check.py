@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from dnsd.cli.selfquestions import SelfQuestions
     from dnsd.config.balance import Service
     from dnsd.zone.load import LoadResult
+    from dnsd.zone.records import Zone
 
 STDIN = "-"
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
@@ -152,6 +153,8 @@ def _check(
     for origin, file in wanted:
         result = _load(origin, file, limits, given.zones.include if given else ())
         reports.append(_report(origin, result, findings, given, together, file=file))
+        if result.zone and result.zone.signatures:
+            findings += _edited(result.zone)
         if result.zone and demand:
             demand.note(result.zone, together.policy_of(result.zone))
         if result.zone:
@@ -208,6 +211,13 @@ def _report(
     there = str(beside) if policy or found else None
     pools = len(policy.pools) if policy else 0
     return CheckedZone(origin, str(file), result.records, serial, there, pools)
+
+
+def _edited(zone: Zone) -> Iterator[Finding]:
+    """Return what was edited after ``zone`` was signed."""
+    from dnsd.build import verified
+
+    return verified.edited(zone, verified.MOST_CHECKED)
 
 
 def _configured(

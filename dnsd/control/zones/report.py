@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dnsd.build.images import UNKEPT
+from dnsd.build.images import EDITED, UNKEPT
 from dnsd.control.zones.guard import STAGNANT
 from dnsd.control.zones.table import EXPIRED
 from dnsd.process.events import FINDING, Told
@@ -29,8 +29,8 @@ MOST_LINES = 10
 NOT_FETCHED = "not-fetched"
 """The code of the finding about a zone of which there is nothing to load yet."""
 
-_UNSEEN = frozenset((STAGNANT, UNKEPT))
-"""Codes of findings that no check of the file shows."""
+_TOLD = frozenset((STAGNANT, UNKEPT, EDITED))
+"""Codes of warnings that the log has, too: an edit is not what it was meant to be."""
 
 
 class ZoneOutcome(StrEnum):
@@ -191,11 +191,11 @@ def _warnings(zone: ZoneReport) -> str:
 def _finding_events(zone: ZoneReport) -> Iterator[Told]:
     """Yield the findings of a zone that is broken.
 
-    Warnings are for ``dnsd check``, but for what a file does not show by itself.
+    Warnings are for ``dnsd check``, but for those of edits.
     """
     about: Fields = {"zone": zone.zone}
     if zone.outcome == ZoneOutcome.LOADED:
-        yield from _first([one for one in zone.findings if one.code in _UNSEEN], about)
+        yield from _first([one for one in zone.findings if one.code in _TOLD], about)
     if zone.outcome == ZoneOutcome.BROKEN:
         errors = [one for one in zone.findings if one.severity == Severity.ERROR]
         yield from _first(errors, about)
