@@ -133,7 +133,7 @@ def test_every_function_fits_on_a_screen() -> None:
 
 
 def test_native_modules_have_the_numbers_of_the_python_modules() -> None:
-    """``python -m tests.numbers`` writes them anew; then the native modules are built again."""
+    """``python -m tests.numbers`` writes them again; then the native modules are built again."""
     assert {named(path): path.read_text() for path in numbers.declarations()} == {
         named(path): text for path, text in numbers.declarations().items()
     }
@@ -167,7 +167,7 @@ def test_what_is_to_be_changed_is_where_the_map_says() -> None:
 
 
 def test_the_table_of_sizes_is_about_right() -> None:
-    """``python -m tests.sizes`` writes it anew; a fifth more or less is left alone."""
+    """``python -m tests.sizes`` writes it again; a fifth more or less is left alone."""
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table_of_sizes()]
     told = {room: [int(cell) for cell in cells] for room, *cells in rows}
     found = sizes()
