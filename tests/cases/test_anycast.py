@@ -130,7 +130,7 @@ def test_a_new_control_takes_over_without_touching_the_route(announced: Site) ->
     assert not [line for line in announced.node.lines if "→ withdrawn" in line or "→ init" in line]
 
 
-def test_what_somebody_takes_away_is_put_back(announced: Site) -> None:
+def test_what_is_taken_away_is_put_back(announced: Site) -> None:
     decided = sum("→" in line for line in announced.node.lines)
     announced.here.ip(f"addr del {VIPS[0]}/32 dev {INTERFACE}")
     announced.node.wait_line(f"{VIPS[0]} had disappeared from {INTERFACE}; dnsd has repaired it")
@@ -144,7 +144,7 @@ def test_what_somebody_takes_away_is_put_back(announced: Site) -> None:
     assert dig(announced, VIPS[0]) == "192.0.2.80"
 
 
-def test_a_vip_that_is_somebodys_address_is_not_taken(site: Site) -> None:
+def test_a_vip_that_is_another_machines_address_is_not_taken(site: Site) -> None:
     site.here.ip("link add other0 type bridge", f"addr add {VIPS[0]}/32 dev other0")
     site.start()
     site.node.wait_line(f"the VIP {VIPS[0]} is an ordinary address of other0 on this machine")

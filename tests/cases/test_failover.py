@@ -252,7 +252,7 @@ def test_a_state_that_is_damaged_is_ignored() -> None:
         one.wait_state(A, "down")
 
 
-def test_nobody_sees_and_nothing_changes() -> None:
+def test_no_node_can_check_and_nothing_changes() -> None:
     with cluster(A, B) as one:
         one.services[A].set("dies")
         one.wait(B)

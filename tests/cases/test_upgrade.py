@@ -223,7 +223,7 @@ def test_a_new_master_that_dies_changes_nothing_wherever_it_does() -> None:
             assert controls(node) == [after["control"]["pid"]]
 
 
-def test_what_hangs_of_a_new_master_that_gives_up_is_killed() -> None:
+def test_processes_of_a_new_master_that_gives_up_are_killed() -> None:
     """It would keep the lease that the old one's control needs."""
     with dying_node() as node:
         (node.directory / "dying").write_text("new is_prepared ORPHAN")

@@ -258,7 +258,7 @@ def test_tun_refuses_a_persistent_one_and_leaves_it(space: Space) -> None:
     assert NAME in names(space)
 
 
-def test_tun_says_when_somebody_has_deleted_it(space: Space, held: Tun) -> None:
+def test_tun_says_when_it_has_been_deleted(space: Space, held: Tun) -> None:
     space.ip(f"link delete {NAME}")
     with pytest.raises(VipError, match=f"{NAME} has been deleted"):
         space(held.carrier, True)
@@ -340,7 +340,7 @@ def test_vip_establish_removes_leftovers_and_what_is_wrong(space: Space, held: T
 
 
 @pytest.mark.usefixtures("held")
-def test_vip_establish_repairs_what_somebody_has_taken_down(space: Space) -> None:
+def test_vip_establish_repairs_what_was_taken_down(space: Space) -> None:
     ask(space, Vips.establish)
     space.ip(f"link set {NAME} down")  # IPv6 addresses go with it
     assert ask(space, Vips.survey).addresses == {V4}

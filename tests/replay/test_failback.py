@@ -58,7 +58,7 @@ def test_by_hand() -> None:
     )
 
 
-def test_who_is_held_is_answered_before_nobody() -> None:
+def test_held_members_are_answered_rather_than_none() -> None:
     """It stays held, and is answered for the shortest time."""
     retold(
         """

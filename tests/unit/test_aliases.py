@@ -449,7 +449,7 @@ def test_the_member_of_a_pool_is_followed_at_once(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
-def test_what_is_late_from_a_member_of_before_does_not_count(tmp_path: Path) -> None:
+def test_what_is_late_from_an_earlier_member_does_not_count(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         scene.describe(scene.meta(POOL))
         scene.give(ONE)

@@ -167,7 +167,7 @@ def test_a_drain_marks_and_its_end_takes_the_mark_away(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
-def test_the_protocol_is_switched_and_switched_again_if_somebody_else_does(tmp_path: Path) -> None:
+def test_the_protocol_is_switched_again_if_another_program_switches_it(tmp_path: Path) -> None:
     async def story(keeper: BirdReconciler, bird: Bird, _loop: Jumping) -> None:
         await keeper.turn(ANNOUNCED)
         bird.orders()

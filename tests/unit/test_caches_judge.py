@@ -275,7 +275,7 @@ def test_fencing_is_not_believed_against_better_knowledge() -> None:
     assert (found.safety, found.until) == (Safety.SAFE, 340.0 + MARGIN_S)
 
 
-def test_what_nobody_knows_is_safe_only_if_accounts_go_back_far_enough() -> None:
+def test_what_no_ledger_has_is_safe_only_if_accounts_go_back_far_enough() -> None:
     node = Node("a")
     found = ask(node.heard(20.0), now=20.0)
     assert (found.safety, found.until) == (Safety.SAFE, None)

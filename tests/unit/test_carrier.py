@@ -122,14 +122,14 @@ def test_the_death_of_all_takes_it_away_at_once(node: Node) -> None:
     assert not node.carrier.up
 
 
-def test_an_order_for_nobody_is_not_followed_for_long(node: Node) -> None:
+def test_an_order_without_workers_is_not_followed_for_long(node: Node) -> None:
     node.alive = [False, False]
     node.tick(10)
     node.order(1, 1)
     assert not node.carrier.up
 
 
-def test_a_pause_of_the_master_itself_is_nobodys_silence(node: Node) -> None:
+def test_a_pause_of_the_master_itself_is_no_silence_of_workers(node: Node) -> None:
     node.order(1, 1)
     node.now += 60
     node.vigil.look(node.now)
@@ -148,7 +148,7 @@ def test_workers_that_count_queries_hold_it_whatever_their_heartbeat(node: Node)
 
 
 @pytest.mark.parametrize("up", [0, 1])
-def test_an_interface_that_somebody_deletes_is_made_again(node: Node, up: int) -> None:
+def test_an_interface_that_is_deleted_is_made_again(node: Node, up: int) -> None:
     node.order(1, 1)
     lost = node.interface
     lost.deleted = True
@@ -159,7 +159,7 @@ def test_an_interface_that_somebody_deletes_is_made_again(node: Node, up: int) -
     assert node.interface.said == [bool(up)]
 
 
-def test_an_order_while_nobody_is_alive_gives_no_carrier_for_a_moment_even(node: Node) -> None:
+def test_an_order_while_no_worker_is_alive_gives_no_carrier_even_for_a_moment(node: Node) -> None:
     node.alive = [False, False]
     node.tick(10)
     node.order(1, 1)

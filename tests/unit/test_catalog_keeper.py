@@ -157,7 +157,7 @@ def test_a_member_with_another_label_goes_first_and_comes_back_empty(site: Catal
     assert site.served()["b."] == "6"
 
 
-def test_a_member_with_another_label_has_nothing_of_before_after_a_crash(
+def test_a_member_with_another_label_has_no_earlier_data_after_a_crash(
     site: CatalogSite,
 ) -> None:
     """Control ends after the book was written, and before all else."""

@@ -175,7 +175,7 @@ def test_first_results_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(calculated(states)).ok
 
 
-def test_equal_ones_are_equal_whoever_knows_the_states() -> None:
+def test_equal_checks_are_equal_wherever_states_come_from() -> None:
     one, other = (
         calculated(lambda _: CalculatedState(True)),
         calculated(lambda _: CalculatedState(False)),

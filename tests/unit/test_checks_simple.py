@@ -94,13 +94,13 @@ def test_the_source_is_chosen() -> None:
     assert source[0] == "127.0.0.8"
 
 
-def test_a_port_where_nobody_listens_is_told() -> None:
+def test_a_port_without_a_listener_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert fault(TcpCheck(port, NEVER)) == f"connection refused on TCP port {port}"
 
 
-def test_a_connection_that_nobody_takes_ends_with_the_time() -> None:
+def test_a_connection_that_is_not_accepted_ends_with_the_time() -> None:
     """The queue of a server that accepts nothing is full, so the kernel is silent."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         port = server.getsockname()[1]

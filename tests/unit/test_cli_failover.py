@@ -441,7 +441,7 @@ def test_a_drain_of_a_member_that_is_answered_still(monkeypatch: pytest.MonkeyPa
     assert lines(result)[0] == line
 
 
-def test_a_drain_that_somebody_takes_back_is_not_safe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drain_that_is_taken_back_is_not_safe(monkeypatch: pytest.MonkeyPatch) -> None:
     result, _ = run(
         monkeypatch,
         *("drain", "member", A),

@@ -117,7 +117,7 @@ def test_pools_with_the_same_target_share_its_check(world: World) -> None:
     play(world, story)
 
 
-def test_a_pool_that_nobody_checks_follows_orders_alone(world: World) -> None:
+def test_a_pool_without_checks_follows_orders_alone(world: World) -> None:
     async def story(world: World, engine: FailoverEngine) -> None:
         one = meta(check="none")
         await place(engine, ORIGIN, [one], 0)
@@ -499,7 +499,7 @@ def test_a_node_without_pools_needs_no_file(world: World) -> None:
 # -- whether it may be announced ---------------------------------------------------------------
 
 
-def test_nobody_is_sent_here_before_a_round_of_checks(world: World) -> None:
+def test_no_client_is_sent_here_before_a_round_of_checks(world: World) -> None:
     async def story(world: World, engine: FailoverEngine) -> None:
         await place(engine, ORIGIN, [meta()], 0)
         engine.loaded()

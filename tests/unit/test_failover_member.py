@@ -147,7 +147,7 @@ def test_its_first_success_is_no_fail_back() -> None:
 # -- a dead checker, orders -------------------------------------------------------------------
 
 
-def test_whoever_is_frozen_stays_as_it_was() -> None:
+def test_a_frozen_member_stays_as_it_was() -> None:
     one = member("++--")
     one.freeze("nobody checks")
     see(one, "---+++")
@@ -157,7 +157,7 @@ def test_whoever_is_frozen_stays_as_it_was() -> None:
     assert one.state == MemberState.DOWN
 
 
-def test_a_hold_time_does_not_end_while_nobody_checks() -> None:
+def test_a_hold_time_does_not_end_while_checks_cannot_be_made() -> None:
     one = member("---+++", pool(failback=HOLD))
     one.freeze("nobody checks")
     one.tick(1000.0)
@@ -178,7 +178,7 @@ def test_checks_go_on_below_an_order() -> None:
     assert one.order is None
 
 
-def test_an_order_ends_by_itself_even_if_nobody_checks() -> None:
+def test_an_order_ends_by_itself_even_if_checks_cannot_be_made() -> None:
     one = member("+")
     one.force(MemberOrder(Forced.DOWN, until=60.0))
     one.freeze("nobody checks")
@@ -299,7 +299,7 @@ def test_only_who_waits_for_the_operator_is_remembered_for_long() -> None:
         assert again.state == state, results
 
 
-def test_who_was_held_comes_back_if_nobody_is_held_any_more() -> None:
+def test_a_held_member_comes_back_if_the_policy_no_longer_holds_any() -> None:
     stored = member("---+++", pool(failback=MANUAL)).to_stored(50.0)
     again = Member("192.0.2.1", pool(), 0.0)
     again.restore_state(stored, 1.0, 0.0)

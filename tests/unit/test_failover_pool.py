@@ -133,7 +133,7 @@ def test_it_is_complete_when_every_member_was_looked_at() -> None:
 # -- a dead checker ---------------------------------------------------------------------------
 
 
-def test_while_nobody_checks_nothing_changes_but_the_ttl() -> None:
+def test_without_checks_nothing_changes_but_the_ttl() -> None:
     state = pool_of(STABLE, STABLE, "---")
     freeze(state, "the checker has been silent")
     for _ in range(9):
@@ -151,7 +151,7 @@ def test_while_nobody_checks_nothing_changes_but_the_ttl() -> None:
 # -- orders -----------------------------------------------------------------------------------
 
 
-def test_whoever_is_forced_has_the_longest_ttl() -> None:
+def test_a_forced_member_has_the_longest_ttl() -> None:
     state = pool_of(STABLE, "+-")
     state.force(B, DOWN)
     assert state.decide(100.0)[:2] == (0b01, 300)
@@ -470,7 +470,7 @@ def test_a_planned_drain_switches_at_once() -> None:
     assert state.drains[A].switch_at == 1000.0
 
 
-def test_a_plan_replaces_the_order_of_before() -> None:
+def test_a_plan_replaces_the_earlier_order() -> None:
     state = pool_of(STABLE, STABLE)
     state.obey(A, plan(200.0)._replace(order=MemberOrder(Forced.UP, 250.0)))
     assert state.decide(200.0).mask == 0b10

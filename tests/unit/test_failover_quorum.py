@@ -244,7 +244,7 @@ def test_two_of_three_take_it_out_for_all_and_bring_it_back() -> None:
     assert site.answers() == {(A, B)}
 
 
-def test_a_node_that_hears_nobody_keeps_what_was_agreed() -> None:
+def test_a_node_that_hears_no_peer_keeps_what_was_agreed() -> None:
     site = Site()
     rounds(site, 9)
     site.round(x="b", y="b", z="b")
@@ -361,7 +361,7 @@ def test_a_node_that_is_cut_off_knows_it() -> None:
     assert site.answer("x") == (A, B)
 
 
-def test_when_all_members_die_nobody_is_cut_off() -> None:
+def test_when_all_members_die_no_node_is_cut_off() -> None:
     """Not even for the moment in which one node knows it already, and the others don't."""
     site = Site()
     rounds(site, 9)

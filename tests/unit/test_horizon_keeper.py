@@ -233,7 +233,7 @@ def test_more_answers_than_slots(directory: Path) -> None:
     assert 1030 + MARGIN_S <= until <= site.now + 30 + MARGIN_S
 
 
-def test_a_pool_that_nobody_decides_on_is_bounded_by_its_ttl(directory: Path) -> None:
+def test_an_undecided_pool_is_bounded_by_its_ttl(directory: Path) -> None:
     site = Site(directory)
     zone = site.zone(BOTH)
     asyncio.run(site.keeper.declare({APEX: zone}))

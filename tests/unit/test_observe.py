@@ -278,7 +278,7 @@ def test_the_directory_is_tried_again_and_again(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_a_disk_that_hangs_is_told_and_holds_up_nobody(
+def test_a_disk_that_hangs_is_reported_and_delays_no_caller(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = threading.Event()

@@ -193,7 +193,7 @@ def test_addresses_answers_carrier(world: World) -> None:
     play(world, story)
 
 
-def test_nobody_is_sent_here_before_pools_are_decided(world: World) -> None:
+def test_no_client_is_sent_here_before_pools_are_decided(world: World) -> None:
     world.not_ready = "1 pool has members that have not been checked yet"
 
     async def story(world: World, plane: Plane) -> None:
@@ -308,7 +308,7 @@ def test_one_that_was_made_again_without_anybody_seeing_it_gets_its_carrier(worl
     play(world, story)
 
 
-def test_a_carrier_that_nobody_ordered_is_taken_away(world: World) -> None:
+def test_a_carrier_that_was_not_ordered_is_taken_away(world: World) -> None:
     async def story(world: World, plane: Plane) -> None:
         plane.orders.put(Orders(withdraw=RouteOrder(since=0.0)))
         await until(plane, RouteState.WITHDRAWN)
@@ -350,7 +350,7 @@ def test_but_who_cannot_look_does_not_begin(world: World) -> None:
     play(world, story)
 
 
-def test_a_vip_that_is_somebodys_is_not_taken(world: World) -> None:
+def test_a_vip_of_another_machine_is_not_taken(world: World) -> None:
     world.claims = (f"the VIP {VIP} is somebody's",)
 
     async def story(world: World, plane: Plane) -> None:

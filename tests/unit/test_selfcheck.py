@@ -261,7 +261,7 @@ def test_a_connection_that_is_closed_is_silence() -> None:
     }
 
 
-def test_nobody_who_listens_is_silence() -> None:
+def test_a_missing_listener_is_silence() -> None:
     with serving(silent) as server:
         port = server.port
     found = ask(SelfCheck(config(WWW), nothing, port=port))
@@ -329,7 +329,7 @@ def test_without_questions_it_asks_for_what_is_served() -> None:
     assert {one.question for one in found} == {"example.com SOA", "example.net SOA"}
 
 
-def test_a_zone_that_has_just_been_dropped_is_held_against_nobody() -> None:
+def test_a_zone_that_has_just_been_dropped_is_no_fault() -> None:
     served = {"gone."}
 
     def answer(query: dns.message.Message) -> bytes:
@@ -384,7 +384,7 @@ def test_many_vips_take_no_more_queries_in_a_second_than_ten(vips: int, interval
 # -- late by one's own fault ------------------------------------------------------------------
 
 
-def test_a_stalled_loop_makes_nobody_silent() -> None:
+def test_a_stalled_loop_makes_no_worker_silent() -> None:
     """The server answers at once; this process is asleep for far longer than the time-out."""
 
     async def run(port: int) -> list[CheckResult]:

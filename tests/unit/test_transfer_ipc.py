@@ -59,7 +59,7 @@ def test_what_was_told_is_what_is(steps: list[tuple[str, str]]) -> None:
     assert {about: said for about, said in heard.items() if said} == truth
 
 
-def test_a_full_way_makes_nobody_wait_and_loses_nothing() -> None:
+def test_a_full_socket_makes_no_sender_wait_and_loses_nothing() -> None:
     async def talk() -> list[bytes]:
         mine, theirs = (Packets(end.detach()) for end in pair())
         heard: list[bytes] = []

@@ -108,7 +108,7 @@ def test_primaries_are_not_asked_more_often_than_they_want(story: list[Event]) -
 
 
 @given(st.integers(0, 2 * EXPIRE), st.booleans())
-def test_it_is_too_old_when_nobody_confirms_it(age: int, is_confirmed: bool) -> None:
+def test_it_is_too_old_when_no_primary_confirms_it(age: int, is_confirmed: bool) -> None:
     now = 1000.0
     refresh = fresh(times(1), confirmed=now - age)
     assert refresh.is_expired(now) == (age >= EXPIRE)
@@ -188,7 +188,7 @@ def test_news_that_comes_while_the_last_primary_fails_is_asked_for_at_once() -> 
     assert not zone.is_due(1002.0)
 
 
-def test_what_was_notified_is_sought_until_somebody_has_it() -> None:
+def test_what_was_notified_is_sought_until_a_primary_has_it() -> None:
     """Soon again, then more seldom: whoever fails or does not have it may be late."""
     refresh, now, pauses = fresh(times(1), confirmed=1000.0), 1000.0, []
     refresh.notified(2, now)

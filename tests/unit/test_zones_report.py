@@ -100,7 +100,7 @@ def test_who_asked_for_some_zones_is_told_of_these() -> None:
     assert not narrow(report, ["b."]).ok
 
 
-def test_a_zone_that_nobody_knows_is_told_as_such() -> None:
+def test_an_unknown_zone_is_reported_as_such() -> None:
     mine = narrow(ReloadReport(ok=True, zones=(LOADED,)), ["x."])
     assert not mine.ok
     assert [(one.zone, one.outcome) for one in mine.zones] == [("x.", ZoneOutcome.UNKNOWN)]
