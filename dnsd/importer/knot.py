@@ -38,6 +38,9 @@ class _Knot:
         self._remotes = self._by_id("remote")
         self._groups = self._by_id("remotes")
         self._acls = self._by_id("acl")
+        # Who is notified may fetch, and primaries may notify: they may in dnsd anyway.
+        flags = [one for item in self._of("server") for one in item.settings]
+        self._is_automatic = any(one.name == "automatic-acl" and one.is_on for one in flags)
 
     def _by_id(self, section: str) -> dict[str, KnotItem]:
         return {item.id: item for item in self._of(section)}
@@ -84,6 +87,8 @@ class _Knot:
             case "udp-max-payload" | "udp-max-payload-ipv4" | "udp-max-payload-ipv6":
                 size = int(bounded(whole(place, one.value, 0, 65535), 512, 4096))
                 server["udp_payload"] = min(size, server.get("udp_payload", 4096))
+            case "automatic-acl":
+                pass
             case _:
                 self._told(one)
 
@@ -227,6 +232,8 @@ class _Knot:
                             item.place, f"NOTIFY to {name} over TLS", "dnsd sends it over UDP"
                         )
                     add(table, ours, given)
+                    if self._is_automatic and ours == "notify":
+                        add(table, "allow_transfer", _client(item.place, entry))
         for name in item.values("acl"):
             self._allowed(item, name, table)
 
@@ -283,8 +290,7 @@ class _Knot:
         nets = [net for text in acl.values("address") for net in networks(acl.place, text)]
         for remote in acl.values("remote"):
             for entry in self._servers(item, remote):
-                client = {"network": networks(acl.place, entry["address"])}
-                yield client | ({"key": entry["key"]} if "key" in entry else {})
+                yield _client(acl.place, entry)
         keys: tuple[str | None, ...] = acl.values("key")
         if not nets and not keys:
             if not acl.values("remote"):
@@ -311,6 +317,12 @@ class _Knot:
             add(table, "update", self._outcome.with_key(acl.place, entry, key))
         if not acl.values("key"):
             self._outcome.lost(acl.place, "updates without a key", "dnsd takes only signed ones")
+
+
+def _client(place: Place, server: Table) -> Table:
+    """Return a server as one that may do something."""
+    found: Table = {"network": networks(place, server["address"])}
+    return found | ({"key": server["key"]} if "key" in server else {})
 
 
 def _file(item: KnotItem) -> Path:

@@ -38,7 +38,6 @@ LOST = {
     "listen-tls": "transfers: [transfers] tls_listen; queries: put a proxy before dnsd",
     "cert-file": "put key and certificate into one PEM file: [transfers] tls_certificate",
     "key-file": "put key and certificate into one PEM file: [transfers] tls_certificate",
-    "automatic-acl": "list primaries in allow_notify, and secondaries in allow_transfer",
     "module": "dnsd has no modules; rate limits and cookies are in [rate_limit] and [server]",
     "global-module": "dnsd has no modules; rate limits and cookies are in [rate_limit], [server]",
     "zone-max-ttl": "[zones.limits] longest_ttl limits all zones",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnsd.importer import nsdsyntax
-from dnsd.importer.nsdadvice import FETCHED, LOST, MOOT, ZONE_LOST, ZONE_MOOT
+from dnsd.importer.nsdadvice import FETCHED, LOST, MOOT, USUAL, ZONE_LOST, ZONE_MOOT
 from dnsd.importer.outcome import Outcome, Place, Table, add, bounded, endpoint, networks, whole
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class _Nsd:
             case "hide-identity" | "hide-version" if attribute.value == "yes":
                 server["server_id" if name == "hide-identity" else "version"] = ""
             case "nsid":
-                server["nsid"] = _nsid(attribute)
+                self._nsid(attribute)
             case "username" if attribute.value:
                 server["user"] = attribute.value.partition(".")[0]
             case "tcp-timeout":
@@ -96,6 +96,18 @@ class _Nsd:
             case _:
                 self._told(attribute, LOST, MOOT)
 
+    def _nsid(self, attribute: Attribute) -> None:
+        """Take the NSID over, which is text behind ``ascii_``, or hexadecimal."""
+        value = attribute.value
+        try:
+            octets = value[6:].encode() if value.startswith("ascii_") else bytes.fromhex(value)
+            self._outcome.server["nsid"] = octets.decode()
+        except UnicodeDecodeError:
+            self._outcome.lost(attribute.place, f"nsid: {value}", "in dnsd it is a text")
+        except ValueError:
+            message = f"nsid {value!r} is neither hexadecimal nor text behind ascii_"
+            raise attribute.place.fault(message) from None
+
     def _number(self, attribute: Attribute) -> None:
         table, key, low, high = _NUMBERS[attribute.name]
         found = int(bounded(whole(attribute.place, attribute.value, 0, 1 << 40), low, high))
@@ -104,6 +116,8 @@ class _Nsd:
         keys[key] = min(found, keys.get(key, found))
 
     def _told(self, attribute: Attribute, lost: dict[str, str], moot: dict[str, str]) -> None:
+        if attribute.values == (USUAL.get(attribute.name),):
+            return
         shown = f"{attribute.name}: {' '.join(attribute.values)}"
         if attribute.name in moot:
             self._outcome.moot(attribute.place, shown, moot[attribute.name])
@@ -247,19 +261,6 @@ class _Nsd:
         if bundle and bundle.value:
             found["tls_ca"] = bundle.value
         return found
-
-
-def _nsid(attribute: Attribute) -> str:
-    """Return the text of an NSID, which is hexadecimal, or text behind ``ascii_``."""
-    value = attribute.value
-    if value.startswith("ascii_"):
-        return value.removeprefix("ascii_")
-    try:
-        return bytes.fromhex(value).decode()
-    except ValueError:
-        raise attribute.place.fault(
-            f"nsid {value!r} is not the hexadecimal form of a text"
-        ) from None
 
 
 def _expanded(pattern: str, name: str) -> str:

@@ -6,6 +6,19 @@ FETCHED = (
     "it has no primary that can be asked: give its [[zone]] primaries with a key that dnsd uses"
 )
 
+USUAL = {
+    "ip-transparent": "no",
+    "ip-freebind": "no",
+    "do-ip4": "yes",
+    "do-ip6": "yes",
+    "chroot": "",
+    "tcp-query-count": "0",
+    "tcp-mss": "0",
+    "outgoing-tcp-mss": "0",
+    "size-limit-xfr": "0",
+}
+"""Values that say what dnsd does anyway."""
+
 LOST = {
     "verify": "run dnsd check on zone files; a fetched zone is checked before it is served",
     "dnstap": "dnsd config reference dnstap",
@@ -38,7 +51,11 @@ MOOT = {
         "the log goes to standard error: [log] level",
     ),
     **dict.fromkeys(
-        ("reuseport", "cpu-affinity", "rrl-size", "send-buffer-size", "xfrd-reload-timeout"),
+        (
+            *("reuseport", "rrl-size", "send-buffer-size", "xfrd-reload-timeout"),
+            *("tcp-reject-overflow", "xfrd-tcp-pipeline", "cpu-affinity", "xfrd-cpu-affinity"),
+            *(f"server-{number}-cpu-affinity" for number in range(1, 257)),
+        ),
         "dnsd does this by itself",
     ),
     "zonefiles-check": "[zones] watch",

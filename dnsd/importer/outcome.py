@@ -110,6 +110,8 @@ class Outcome:
         except (ValueError, binascii.Error) as error:
             raise place.fault(f"the key {name} cannot be used: {error}") from None
         algorithm = algorithm.lower().removesuffix(".")
+        if f"hmac-{algorithm}" in ALGORITHMS:  # as NSD calls it, too
+            algorithm = f"hmac-{algorithm}"
         if algorithm not in ALGORITHMS:
             self.lost(
                 place,

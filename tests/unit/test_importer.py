@@ -269,6 +269,17 @@ zone:
     assert "3 zone a.test" in told(found)
 
 
+def test_what_nsd_has_by_default_anyway_is_no_loss(tmp_path: Path) -> None:
+    text = "server: do-ip4: yes ip-transparent: no tcp-mss: 0 server-2-cpu-affinity: 1"
+    assert told(outcome(tmp_path, "nsd", text)) == []
+    assert told(outcome(tmp_path, "nsd", "server: do-ip4: no")) == ["1 do-ip4: no"]
+
+
+def test_the_short_names_of_algorithms(tmp_path: Path) -> None:
+    text = f"key: name: k algorithm: sha256 secret: {SECRET}"
+    assert outcome(tmp_path, "nsd", text).keys["k."]["algorithm"] == "hmac-sha256"
+
+
 # -- BIND --------------------------------------------------------------------------------------
 
 
@@ -429,6 +440,25 @@ zone:
     assert (str(primary), primary.key, primary.source) == ("192.0.2.8:5300", "k.", "192.0.2.1")
     assert second.allow_notify
     assert [one.network for one in second.allow_notify] == [("192.0.2.8/32",)]
+
+
+def test_whom_knot_notifies_may_fetch(tmp_path: Path) -> None:
+    text = """\
+server:
+    automatic-acl: on
+remote:
+  - id: r
+    address: [ 192.0.2.8, 2001:db8::8 ]
+zone:
+  - domain: a.test
+    notify: r
+"""
+    found = outcome(tmp_path, "knot", text)
+    assert told(found) == []
+    assert found.zones["a.test."]["allow_transfer"] == [
+        {"network": ["192.0.2.8/32"]},
+        {"network": ["2001:db8::8/128"]},
+    ]
 
 
 def test_knot_signs_and_dnsd_does_not(tmp_path: Path) -> None:
