@@ -22,13 +22,13 @@ _UNFIT = re.compile(r"[^a-z0-9._-]")
 
 
 class Place(NamedTuple):
-    """A line of a file that is read."""
+    """A line of a file that is read; 0: the file as a whole."""
 
     file: Path
     line: int
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else str(self.file)
 
     def fault(self, message: str) -> ConfigError:
         """Return the error that ends the import."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from dnsd import config
 from dnsd.cli import main
@@ -93,6 +94,24 @@ def test_each_configuration_can_be_used(path: Path, number: int, tmp_path: Path)
         assert policy
     else:
         config.load(file)
+
+
+ANNOUNCING = [one for one in CONFIGURATIONS if "[anycast.bgp]" in blocks(one[0], "toml")[one[1]]]
+
+
+@pytest.mark.parametrize(("path", "number"), ANNOUNCING, ids=str)
+@pytest.mark.parametrize("what", [["node"], ["router"], ["router", "--frr"]], ids=" ".join)
+def test_routers_can_be_configured_from_it(
+    path: Path, number: int, what: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "fra1.toml"
+    text = blocks(path, "toml")[number]
+    if "--frr" in what:  # which cannot have it together with BFD
+        text = text.replace("local =", "ttl_security = false\nlocal =")
+    file.write_text(text)
+    done = CliRunner().invoke(main, ["bird-config", *what, "--config", str(file)])
+    assert done.exit_code == 0, done.output
+    assert "198.51.100." in done.output
 
 
 @pytest.mark.parametrize("path", [*GUIDES, ROOT / "README.md"], ids=named)
