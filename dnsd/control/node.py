@@ -43,10 +43,6 @@ from dnsd.control.nothing import NO_TRANSFERS
 from dnsd.control.publish import Publisher
 from dnsd.control.replaced import Replacements
 from dnsd.control.tap.desk import TapDesk
-from dnsd.control.web import health
-from dnsd.control.web.metrics import MetricsSource
-from dnsd.control.web.transfermetrics import figures
-from dnsd.control.web.zonemetrics import BuildFigures
 from dnsd.control.zones import signatures
 from dnsd.control.zones.readiness import Readiness
 from dnsd.control.zones.reload import CONFIGURATION, EVERYTHING, Reloader
@@ -70,6 +66,8 @@ if TYPE_CHECKING:
     from dnsd.control.anycast.plane import Plane
     from dnsd.control.spec import ControlSpec
     from dnsd.control.transfers.link import TransferLink
+    from dnsd.control.web.metrics import MetricsSource
+    from dnsd.control.web.zonemetrics import BuildFigures
     from dnsd.control.zones.loading import Build
     from dnsd.image.state import StateVector
 
@@ -285,7 +283,10 @@ class Node:
         }
 
     def metrics_source(self) -> MetricsSource:
-        """Return where metrics are read from."""
+        """Return where metrics are read from; only a node that is asked for them loads that."""
+        from dnsd.control.web.metrics import MetricsSource
+        from dnsd.control.web.transfermetrics import figures
+
         return MetricsSource(
             self._vector,
             self._spec.started,
@@ -307,6 +308,8 @@ class Node:
         )
 
     def _builds(self) -> BuildFigures:
+        from dnsd.control.web.zonemetrics import BuildFigures
+
         since = self._reloader.building.since.values()
         oldest = time.monotonic() - min(since) if since else 0.0
         return BuildFigures(self._reloader.tally, len(since), oldest)
@@ -316,6 +319,8 @@ class Node:
 
     def unwell(self) -> list[str]:
         """Return what keeps the node from answering, as sentences."""
+        from dnsd.control.web import health
+
         server = self._spec.config.server
         dead = health.problems(self._vector, server.heartbeat * server.heartbeat_miss)
         waits = filter(None, (self._readiness.waits(),))
