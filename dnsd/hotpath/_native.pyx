@@ -21,6 +21,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 from libc.time cimport time as c_time
 
+from dnsd.hotpath.native.address cimport packed
 from dnsd.hotpath.native.batch cimport (
     Batch, batch_free, batch_left, batch_new, batch_out, batch_receive, batch_reply,
     batch_request, batch_send, dnsd_reply_from, FEW, LOOK, MSG_DONTWAIT, MSG_WAITFORONE, msghdr,
@@ -43,7 +44,7 @@ from dnsd.image.layout cimport VERSION
 from dnsd.metrics.counters cimport COUNTERS_DIGEST
 
 from dnsd.hotpath._python import PythonHotPath
-from dnsd.hotpath.api import HAND_OVER, Client, Transport, packed
+from dnsd.hotpath.api import HAND_OVER, Client, Transport
 from dnsd.image import layout
 from dnsd.metrics.counters import INDEX, NAMES
 from dnsd.wire import delivery
@@ -241,6 +242,7 @@ cdef class NativeHotPath:
     def answer(self, bytes packet not None, double now, client):
         """See :meth:`dnsd.hotpath.api.HotPath.answer`."""
         cdef Request request
+        cdef uint8_t octets[16]
         cdef int length
         transport, address = client[0], client[1]
         request.packet = <const uint8_t *>PyBytes_AS_STRING(packet)
@@ -253,9 +255,8 @@ cdef class NativeHotPath:
         sketch_begin(&self.server.sketch)
         tap_begin(&self.server.tap)
         request.port = client[2]
-        cdef bytes octets = packed(address)
-        request.address = <const uint8_t *>PyBytes_AS_STRING(octets)
-        request.address_length = len(octets)
+        request.address = octets
+        request.address_length = packed(address, octets)
         length = respond(&self.server, &request, self.scratch, LARGEST)
         if length == DECLINED:
             return self.python.answer(packet, now, client)
