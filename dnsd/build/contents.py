@@ -94,6 +94,11 @@ def _led(raw: msgspec.Raw, sources: Mapping[tuple[str, str], str]) -> msgspec.Ra
     return msgspec.Raw(msgspec.json.encode(sorted(map(led, decode(raw) or ()))))
 
 
+def listed(zone: Zone) -> msgspec.Raw:
+    """Return the listing of ``zone``, which has no pools, as JSON, whatever its size."""
+    return msgspec.Raw(_listing(zone, ()))
+
+
 def with_more(before: Contents, part: Contents) -> Contents:
     """Return the summary of a zone without list that was ``before``, and now has this ``part``.
 

@@ -24,18 +24,26 @@ if TYPE_CHECKING:
 MOST = 50_000
 """Names with which an excerpt is less work than the zone."""
 
-_BELOW = b"\x01\x00"
-"""A label that stands for whatever else is below a name."""
+_ASTERISK = ord("*")
 
 
 def excerpt(shape: Shape, about: Collection[bytes]) -> ZoneVersion:
     """Return the part of the version ``shape`` is of that the names ``about`` depend on."""
-    return _Excerpt(shape).of(about)
+    return _Excerpt(shape, shape).of(about)
+
+
+def surroundings(shape: Shape, other: Shape, about: Collection[bytes]) -> ZoneVersion:
+    """Return the part of the version with the names ``about`` and those above, with wildcards.
+
+    It tells what queries for the names found. It differs from that of the ``other`` version, which
+    has the same records of all other names, only as far as the versions do.
+    """
+    return _Excerpt(shape, other).around(about)
 
 
 class _Excerpt:
-    def __init__(self, shape: Shape) -> None:
-        self._shape = shape
+    def __init__(self, shape: Shape, other: Shape) -> None:
+        self._shape, self._other = shape, other
         self._octets: dict[bytes, bytes] = {}
         self._taken: set[bytes] = set()
         self._followed: set[bytes] = set()
@@ -45,6 +53,14 @@ class _Excerpt:
         for name in about:
             self._take(name)
             self._reach_from(name)
+        return self._version()
+
+    def around(self, about: Collection[bytes]) -> ZoneVersion:
+        for name in (self._shape.apex, *about):
+            self._take(name)
+        return self._version()
+
+    def _version(self) -> ZoneVersion:
         octets = b"".join(
             self._octets[name] for name in sorted(self._octets, key=names.canonical_key)
         )
@@ -105,11 +121,16 @@ class _Excerpt:
         found = self._shape.index.at(name)
         if found:
             self._octets[name] = found
-        elif self._shape.exists(name):
-            below = _BELOW + name
-            if len(below) > names.MAX_NAME:
-                raise PatchError("an empty name is too long to have another one below it")
-            if self._shape.exists(below):
-                self._add(below)
-            else:
-                self._octets[below] = store(below, TXT, 0, b"\x00")
+        if found and self._other.index.at(name):
+            return
+        if self._shape.exists(name) and self._other.exists(name):
+            below = self._free_below(name)
+            self._octets[below] = store(below, TXT, 0, b"\x00")
+
+    def _free_below(self, name: bytes) -> bytes:
+        """Return a name below ``name`` that does not exist."""
+        for octet in range(256 if len(name) + 2 <= names.MAX_NAME else 0):
+            below = bytes((1, octet)) + name
+            if not (octet == _ASTERISK or self._shape.exists(below) or self._other.exists(below)):
+                return below
+        raise PatchError("there is no room below an empty name")

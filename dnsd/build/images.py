@@ -105,6 +105,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return Stock(Path(self.images), memory)
 
 
+class Since(msgspec.Struct, frozen=True, kw_only=True):
+    """What has changed since the zone had contents with ``digest``: listings of both as JSON.
+
+    They have the names of which some RRset is another one, with what was around them.
+    """
+
+    digest: str
+    before: msgspec.Raw
+    after: msgspec.Raw
+
+
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """What an image was made from, kept inside of it as JSON.
 
@@ -113,7 +124,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     ``digests`` are of the ``sources``, ``text`` is one of the zone file and all that it includes.
     ``policy`` is where its policy is, or would be; ``version`` is the name of its record file, if
     it has one. ``whole`` are the octets of the image that was made of all records, if this one is
-    made of that (see :mod:`dnsd.build.incremental`).
+    made of that (see :mod:`dnsd.build.incremental`); ``since`` says what has changed then.
     """
 
     builder: str
@@ -138,6 +149,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     validity: Validity | None = None
     whole: int = 0
+    since: Since | None = None
     listing: msgspec.Raw = NO_LISTING
 
 

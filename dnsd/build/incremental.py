@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from dnsd.build import images, versions
-from dnsd.build.contents import contents_of, with_more
+from dnsd.build.contents import contents_of, listed, with_more
 from dnsd.build.stamps import Stamp, stamp
 from dnsd.errors import DnsdError, PatchError
+from dnsd.process import log
 from dnsd.versions import recordfile
 from dnsd.wire.name import from_text, lower
 from dnsd.zone.sources import Sources, Unreadable, digest
@@ -54,6 +55,10 @@ def attempt(job: Job) -> Patched | None:
         return _patched(job, base, kept)
     except (DnsdError, Unreadable, OSError):
         return None  # the build of the whole zone says what is wrong, if anything is
+    except Exception as error:
+        sentence = f"zone {job.origin}: it is built anew from all records: {error!r}"
+        log.say("internal-error", sentence, cause=error, zone=job.origin)
+        return None
 
 
 def keep(job: Job, sources: Stamps, contents: Contents) -> None:
@@ -114,6 +119,9 @@ def _of_image(job: Job, meta: Meta, image: Image, old: ZoneVersion) -> Patched:
         version=versions.keep_file(job, source) if job.is_given else "",
         contents=with_more(meta.contents, contents_of(part.zone, (), 0)[0]),
         whole=meta.whole or len(image.buffer),
+        since=images.Since(
+            digest=meta.contents.digest, before=listed(part.before), after=listed(part.after)
+        ),
     )
     return Patched(made, part.image(image, images.encode(made)))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dnsd import compile as compiler
 from dnsd.build.affected import REFUSED, Shape, affected
-from dnsd.build.excerpt import excerpt
+from dnsd.build.excerpt import excerpt, surroundings
 from dnsd.compile.patch import patched
 from dnsd.errors import PatchError
 from dnsd.image.store import Image
@@ -41,15 +41,16 @@ if TYPE_CHECKING:
 class ChangedPart(NamedTuple):
     """What has changed from one version to another, as far as it is answered.
 
-    ``changed`` are the names with other records than before, in lower case, the apex only if it has
-    another record than the SOA; ``zone`` is an excerpt
-    of the new version, in which the ``names`` concerned are as they are in the whole zone.
+    ``zone`` is an excerpt of the new version, in which the ``names`` concerned are as they are in
+    the whole zone. ``before`` and ``after`` are excerpts of both versions with the names of which
+    some record is another one, and what was around them.
     """
 
-    changed: frozenset[bytes]
     names: Affected
     zone: Zone
     findings: tuple[Finding, ...]
+    before: Zone
+    after: Zone
 
     def image(self, old: Image, meta: bytes) -> ChangedOctets:
         """Return ``old``, the image of the version before, with what has changed, and ``meta``."""
@@ -72,7 +73,18 @@ def part_of(
     names = affected(shape, image, changed)
     about = changed | names.renewed
     zone, findings = _checked(excerpt(shape, about), about, limits, file)
-    return ChangedPart(changed, names, zone, findings)
+    earlier = Shape(Index(old.octets), old.apex)
+    before, after = (
+        _zone_of(surroundings(one, other, changed), limits, FindingsReport(limits.findings), file)
+        for one, other in ((earlier, shape), (shape, earlier))
+    )
+    return ChangedPart(names, zone, findings, before, after)
+
+
+def _zone_of(version: ZoneVersion, limits: Limits, report: FindingsReport, file: str) -> Zone:
+    gatherer = gatherer_for(version.apex, limits, report)
+    RecordReader(gatherer, limits, report).take(version, file)
+    return gatherer.finish()
 
 
 def _checked(
@@ -80,9 +92,7 @@ def _checked(
 ) -> tuple[Zone, tuple[Finding, ...]]:
     """Return the zone of ``version``, and what is wrong with it at the names ``about``."""
     report = FindingsReport(limits.findings)
-    gatherer = gatherer_for(version.apex, limits, report)
-    RecordReader(gatherer, limits, report).take(version, file)
-    zone = gatherer.finish()
+    zone = _zone_of(version, limits, report, file)
     suspects = SomeSuspects(zone, about)
     for finding in too_long(suspects, limits):
         report.add(finding)

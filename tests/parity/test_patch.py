@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from dnsd import compile as compiler
 from dnsd import hotpath
+from dnsd.build import contents
 from dnsd.build.part import part_of
+from dnsd.caches import listing
+from dnsd.caches.changes import KnownZone, held_after
+from dnsd.caches.listing import Contents
 from dnsd.config.limits import Limits
 from dnsd.errors import PatchError
 from dnsd.hotpath import Client, Settings, Transport
@@ -118,6 +122,7 @@ def test_answers_and_findings(
             return
         event("patched")
         _check_findings(last, new, part)
+        _check_held(last, new, part)
         image = patched
         assert checksum(image.buffer) == image.checksum
         assert (image.serial, image.names) == (version.serial, new.image.names)
@@ -129,6 +134,17 @@ def _check_findings(last: Built, new: Built, part: ChangedPart) -> None:
     """What is new in the whole zone is found in the part; where nothing is wrong, nothing is."""
     assert new.findings - last.findings <= set(part.findings)
     assert new.findings or not part.findings
+
+
+def _check_held(last: Built, new: Built, part: ChangedPart) -> None:
+    """What caches may hold is told by the part as by both zones; and nothing else is."""
+    listings = (contents.listed(one) for one in (last.zone, new.zone, part.before, part.after))
+    old, now, before, after = (
+        KnownZone(names.to_text(new.version.apex), Contents(negative=5), listing.decode(bytes(one)))
+        for one in listings
+    )
+    now, after = (one._replace(contents=Contents(digest="other")) for one in (now, after))
+    assert set(held_after(before, after)) == set(held_after(old, now))
 
 
 def asked(version: ZoneVersion) -> Iterator[bytes]:

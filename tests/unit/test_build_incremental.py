@@ -12,7 +12,9 @@ import pytest
 from dnsd.build import contents, images, incremental
 from dnsd.build.images import Job, is_current, read_meta
 from dnsd.caches.listing import Contents
+from dnsd.caches.version import VersionKind
 from dnsd.config import Limits
+from dnsd.control.horizon.shelf import Shelf, Shelved
 from dnsd.versions import recordfile
 from dnsd.versions.version import ZoneVersion
 from dnsd.zone.load import load_text
@@ -96,6 +98,25 @@ def test_the_next_version_is_made_of_the_image_before(zone: Zone) -> None:
         kept = zone.directory / "versions" / result.version
         assert recordfile.read(kept) == new
         zone.job.stock.verify(zone.job.before)
+
+
+def test_the_ledger_learns_of_the_names_that_have_changed(zone: Zone) -> None:
+    shelf = Shelf(zone.job.stock)
+    made = [zone.receive(version(serial, hosts=HOSTS[serial:])) for serial in (2, 3, 4)]
+    zones = [Shelved(one.image or "", one.contents) for one in made]
+    for old, new, gone in ((zones[0], zones[1], "h2"), (zones[1], zones[2], "h3")):
+        held = [one.version for one in shelf.differences("a.example.", old, new)]
+        assert {one.kind for one in held} == {VersionKind.RRSET}
+        assert {one.owner for one in held} == {"a.example.", f"{gone}.a.example."}
+    # of both steps together nothing is known
+    (whole,) = shelf.differences("a.example.", zones[0], zones[2])
+    assert whole.version.kind is VersionKind.EVERYTHING
+
+
+def test_a_fault_of_our_own_costs_only_time(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incremental, "_patched", {}.__getitem__)
+    assert zone.receive(version(2)).is_loaded
+    assert not zone.is_patched
 
 
 def summary(result: BuildResult) -> BuildResult:

@@ -74,8 +74,11 @@ class Shelf:
         if new is not None and new.contents == old.contents:
             return ()
         try:
+            meta = None if new is None else images.read_meta(self._stock, new.image)
+            if (known := _changed(apex, old.contents, meta)) is not None:
+                return held_after(*known)
             before = self.known(apex, old.image)
-            after = None if new is None else self.known(apex, new.image)
+            after = None if meta is None else _known(apex, meta)
         except ImageError:
             return (CachedFor(everything(apex), old.contents.ttl),)
         return held_after(before, after)
@@ -132,6 +135,16 @@ class Shelf:
 def _known(apex: str, meta: images.Meta) -> KnownZone:
     pools = frozenset((pool.policy.name, pool.policy.type) for pool in meta.pools)
     return KnownZone(apex, meta.contents, listing.decode(bytes(meta.listing)), pools)
+
+
+def _changed(
+    apex: str, old: Contents, new: images.Meta | None
+) -> tuple[KnownZone, KnownZone] | None:
+    """Return what has changed from ``old`` to ``new``, if that was made of it; else None."""
+    if new is None or new.since is None or new.since.digest != old.digest:
+        return None
+    before, after = (listing.decode(bytes(raw)) for raw in (new.since.before, new.since.after))
+    return KnownZone(apex, old, before), KnownZone(apex, new.contents, after)
 
 
 def _could_hold(apex: str, name: str) -> bool:
