@@ -7,6 +7,7 @@ Only zones that the name could be in are loaded. Pools are shown with all their 
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ from dnsd.build.policycheck import check_file
 from dnsd.build.versions import of_catalog
 from dnsd.cli import explanation
 from dnsd.cli.explanation import ZoneSource
-from dnsd.cli.options import config_option, say_examples, short, zone_option
+from dnsd.cli.options import config_option, json_option, say_examples, short, zone_option
+from dnsd.cli.output import echo
 from dnsd.config.policyfile import place_of
 from dnsd.image.store import Image
 from dnsd.metrics import counters
@@ -65,12 +67,14 @@ def _rtype(_ctx: click.Context, _param: click.Parameter, value: str) -> dns.rdat
 @click.option("--do", is_flag=True, help="Ask for DNSSEC records (EDNS DO), as dig +dnssec.")
 @zone_option
 @config_option
+@json_option
 def explain(
     name: dns.name.Name,
     rtype: dns.rdatatype.RdataType,
     do: bool,
     zones: tuple[str, ...],
     config_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Show the answer to NAME and TYPE (A if it is left out), and why it is that one.
 
@@ -91,7 +95,10 @@ def explain(
     path = hotpath.make(settings, counters.fresh())
     for apex, source in sources.items():
         _put(path, apex, source)
-    explanation.show(path, question, sources, settings.udp_payload)
+    if as_json:
+        echo(json.dumps(explanation.facts(path, question, sources, settings.udp_payload)))
+    else:
+        explanation.show(path, question, sources, settings.udp_payload)
 
 
 def _load(name: dns.name.Name, given: config.Config) -> dict[bytes, ZoneSource]:

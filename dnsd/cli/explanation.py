@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dns.name
 import dns.rcode
@@ -80,6 +80,31 @@ def show(
     _print_answer(console, whole)
     _print_reasons(console, "Why", why(question, sources, whole))
     _print_reasons(console, "Sizes", sizes(path, question, whole, udp_payload))
+
+
+def facts(
+    path: HotPath, question: Question, sources: dict[bytes, ZoneSource], udp_payload: int
+) -> dict[str, Any]:
+    """Return the explanation as plain values; records are texts, as in a zone file."""
+    whole = ask.over_tcp(path, question)
+    message = whole.message
+    sections = {
+        "answer": message.answer,
+        "authority": message.authority,
+        "additional": message.additional,
+    }
+    return {
+        "name": str(question.name),
+        "type": dns.rdatatype.to_text(question.rtype),
+        "rcode": dns.rcode.to_text(message.rcode()),
+        "authoritative": bool(message.flags & dns.flags.AA),
+        **{
+            title: [line for rrset in rrsets for line in rrset.to_text().splitlines()]
+            for title, rrsets in sections.items()
+        },
+        "why": [one._asdict() for one in why(question, sources, whole)],
+        "sizes": [one._asdict() for one in sizes(path, question, whole, udp_payload)],
+    }
 
 
 def _print_answer(console: SafeConsole, response: Response) -> None:

@@ -23,7 +23,6 @@ PLACES = sorted(CLI.glob("*.py"))
 TEXT_ALONE = {
     "serve": "it runs until it is stopped, and logs",
     "balance": "it runs until it is stopped, and logs",
-    "explain": "it explains to people; programs ask the node with dig +json or dnspython",
     "bird-config node": "what it writes is BIRD's",
     "bird-config router": "what it writes is BIRD's, or FRR's",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,3 +151,11 @@ def test_a_wrong_configuration_is_an_error() -> None:
     assert result.stderr == (
         "dnsd: none.toml: cannot read the configuration: No such file or directory\n"
     )
+
+
+def test_programs_get_the_same_as_json() -> None:
+    found = json.loads(explain("www.example.com", "--json").stdout)
+    assert found["rcode"] == "NOERROR"
+    assert "www.example.com. 300 IN A 192.0.2.80" in found["answer"]
+    assert found["why"][0]["label"] == "zone"
+    assert next(one["label"] for one in found["sizes"]) == "TCP"
