@@ -49,9 +49,9 @@ def counted(status: Mapping[str, Any]) -> dict[str, Any]:
 
 def rates(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, float]:
     """Return how much each counter has grown each second; one that was restarted began at 0."""
-    has_begun_anew = after["uptime"] < before["uptime"]
-    past = {} if has_begun_anew else before["counters"]
-    seconds = after["uptime"] - (0.0 if has_begun_anew else before["uptime"])
+    was_restarted = after["uptime"] < before["uptime"]
+    past = {} if was_restarted else before["counters"]
+    seconds = after["uptime"] - (0.0 if was_restarted else before["uptime"])
     return {
         name: max(0, value - past.get(name, 0)) / seconds if seconds > 0 else 0.0
         for name, value in after["counters"].items()

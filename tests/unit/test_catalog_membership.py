@@ -58,7 +58,7 @@ def test_members_come_and_go() -> None:
     world = World()
     assert world.update(OLD, content(1, x="a", y="b"), hold_nothing).added == {"x.", "y."}
     decided = world.update(OLD, content(2, y="b", z="c"), hold_nothing)
-    assert (decided.added, decided.dropped, decided.begin_anew) == ({"z."}, {"x."}, set())
+    assert (decided.added, decided.dropped, decided.reset) == ({"z."}, {"x."}, set())
     assert decided.book.members.keys() == {"y.", "z."}
 
 
@@ -67,7 +67,7 @@ def test_another_label_begins_anew() -> None:
     world = World()
     world.update(OLD, content(1, x="a"), hold_nothing)
     decided = world.update(OLD, content(2, x="b"), hold_nothing)
-    assert (decided.added, decided.dropped, decided.begin_anew) == (set(), set(), {"x."})
+    assert (decided.added, decided.dropped, decided.reset) == (set(), set(), {"x."})
     assert decided.book.members["x."].label == "b"
 
 
@@ -76,7 +76,7 @@ def test_another_group_begins_nothing_anew() -> None:
     world.update(OLD, content(1, x="a"), hold_nothing)
     changed = CatalogContent(2, {"x.": CatalogMember("a", ("signed",))})
     decided = world.update(OLD, changed, hold_nothing)
-    assert (decided.added, decided.dropped, decided.begin_anew) == (set(), set(), set())
+    assert (decided.added, decided.dropped, decided.reset) == (set(), set(), set())
     assert decided.book.members["x."].groups == ("signed",)
 
 
@@ -103,7 +103,7 @@ def test_ownership_changes_when_both_say_so() -> None:
     decided = world.update(NEW, content(2, x="a"), hold_nothing)
     assert decided.taken == {"x.": OLD}
     assert decided.added == set()
-    assert decided.begin_anew == set(), "its state stays: the label is the same"
+    assert decided.reset == set(), "its state stays: the label is the same"
     assert world.books[OLD].members == {}
     # the old one may list it on, or remove it: it is the other's
     assert world.update(OLD, content(2, x="a,new."), hold_nothing).clashes == {"x.": NEW}
@@ -114,7 +114,7 @@ def test_a_zone_that_is_taken_with_another_label_begins_anew() -> None:
     world = World()
     world.update(OLD, content(1, x="a,new."), hold_nothing)
     decided = world.update(NEW, content(1, x="b"), hold_nothing)
-    assert (decided.taken, decided.begin_anew) == ({"x.": OLD}, {"x."})
+    assert (decided.taken, decided.reset) == ({"x.": OLD}, {"x."})
 
 
 def test_an_offer_to_another_catalog_is_none() -> None:
@@ -142,10 +142,10 @@ def test_too_much_at_once_is_held_until_it_is_meant() -> None:
     world.update(OLD, content(1, v="a", w="b", x="c"), hold)
     decided = world.update(OLD, content(2, w="other", z="d"), hold)
     assert decided.book.held == {"v.": "", "w.": "other", "x.": ""}
-    assert (decided.dropped, decided.begin_anew, decided.added) == (set(), set(), {"z."})
+    assert (decided.dropped, decided.reset, decided.added) == (set(), set(), {"z."})
     assert decided.book.members["w."].label == "b"
     released = membership.release(decided.book, {"v.", "w."})
-    assert (released.dropped, released.begin_anew) == ({"v."}, {"w."})
+    assert (released.dropped, released.reset) == ({"v."}, {"w."})
     assert released.book.members["w."].label == "other"
     assert released.book.held == {"x.": ""}
 
@@ -225,7 +225,7 @@ def test_it_is_as_a_plain_look_at_each_zone(seed: int) -> None:
         for serial, (name, found) in enumerate(story(chance), 1):
             decided = world.update(name, CatalogContent(serial, found), hold_nothing)
             lost = plain.update(name, CatalogContent(serial, found))
-            assert {*decided.dropped, *decided.begin_anew} == lost
+            assert {*decided.dropped, *decided.reset} == lost
             owned = {
                 zone: Own(catalog, member.label)
                 for catalog, book in world.books.items()

@@ -89,7 +89,7 @@ class BroughtZones:
         self.zones = zones | catalogbook.members(self._known, few)
         return self._note(changed)
 
-    def begin_anew(self, zones: Iterable[str]) -> set[str]:
+    def reset(self, zones: Iterable[str]) -> set[str]:
         """Reset ``zones``: they are gone until they :meth:`come_back`. Return those that exist."""
         found = {zone: self.zones[zone] for zone in zones if zone in self.zones}
         if not found:

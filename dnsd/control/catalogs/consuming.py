@@ -86,7 +86,7 @@ class CatalogKeeper:
         async with self._turn:
             if not self._has_begun:
                 self._has_begun = True
-                due = self.brought.begin_anew(_strangers(self.brought, rows))
+                due = self.brought.reset(_strangers(self.brought, rows))
             for name, catalog in self.brought.catalogs.items():
                 due |= await self._look(name, catalog, rows.get(name), configured)
             return due | self.brought.come_back(rows)
@@ -136,7 +136,7 @@ class CatalogKeeper:
         known.fault = ""
         known.guard.dropped(len(decided.dropped), time.monotonic())
         changed = await asyncio.to_thread(self.brought.take, after)
-        self.brought.begin_anew(decided.begin_anew)
+        self.brought.reset(decided.reset)
         own = {zone: told.CONFIGURATION for zone in decided.book.members if zone in configured}
         clashes = {**decided.clashes, **own}
         told.taken(name, decided, {*clashes} - {*known.clashes})
@@ -205,7 +205,7 @@ class CatalogKeeper:
             return set()
         known.guard.held = frozenset(released.book.held)
         changed = self.brought.take({**self.brought.books, name: released.book})
-        self.brought.begin_anew(released.begin_anew)
+        self.brought.reset(released.reset)
         told.released(name, released)
         self._look_again(name)
         return changed

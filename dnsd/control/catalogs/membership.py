@@ -34,7 +34,7 @@ class Claims(NamedTuple):
 class Decided(NamedTuple):
     """What is to be in force: the ``book``, and what it changes, as names of zones.
 
-    Zones in ``begin_anew`` exist already; they are reset, and lose all that is known of them. Zones
+    Zones in ``reset`` exist already; they are reset, and lose all that is known of them. Zones
     in ``taken`` were another catalog's; they are reset if their label has changed (§4.4.1).
     ``clashes`` are members that are not taken up, with the catalogs that have them (§5.2).
     """
@@ -42,7 +42,7 @@ class Decided(NamedTuple):
     book: CatalogBook
     added: Set[str]
     dropped: Set[str]
-    begin_anew: Set[str]
+    reset: Set[str]
     taken: Mapping[str, str]
     clashes: Mapping[str, str]
 
@@ -94,7 +94,7 @@ def decide(content: CatalogContent, book: CatalogBook, claimed: Claims, hold: Ho
         CatalogBook(content.serial, members, kept),
         added=members.keys() - before.keys() - taken.keys(),
         dropped=gone - held,
-        begin_anew=relabelled - held | moved,
+        reset=relabelled - held | moved,
         taken=taken,
         clashes=clashes,
     )
@@ -116,7 +116,7 @@ class Released(NamedTuple):
 
     book: CatalogBook
     dropped: Set[str]
-    begin_anew: Set[str]
+    reset: Set[str]
 
 
 def release(book: CatalogBook, meant: Set[str]) -> Released:

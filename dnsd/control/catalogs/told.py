@@ -42,7 +42,7 @@ def taken(name: str, decided: Decided, clashes: Collection[str]) -> None:
         for zones, what in (
             (decided.added, "added"),
             (decided.dropped, "removed"),
-            (decided.begin_anew, "reset"),
+            (decided.reset, "reset"),
             (decided.taken, "taken over"),
         )
         if zones
@@ -64,7 +64,6 @@ def begin_holding(name: str, book: CatalogBook, share: float) -> None:
 def released(name: str, done: Released) -> None:
     """Log that what was held back is done."""
     sentence = (
-        f"catalog {name}: as ordered, zones: {len(done.dropped)} removed, "
-        f"{len(done.begin_anew)} reset"
+        f"catalog {name}: as ordered, zones: {len(done.dropped)} removed, {len(done.reset)} reset"
     )
     say("catalog-taken", sentence, zone=name, serial=done.book.serial)

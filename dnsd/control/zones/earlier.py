@@ -78,7 +78,7 @@ class Earlier:
     def in_place_of(self, broken: BuildResult) -> BuildResult:
         """Return ``broken`` with the last good image of the zone, if there is one."""
         for name, meta in self._readable(self._of(broken.origin)):
-            if _has_begun_anew(meta, broken):
+            if _was_reset(meta, broken):
                 continue
             with suppress(ImageError):
                 images.check(self._stock, name, meta)
@@ -125,7 +125,7 @@ class Earlier:
                 yield name, images.read_meta(self._stock, name)
 
 
-def _has_begun_anew(meta: Meta, broken: BuildResult) -> bool:
+def _was_reset(meta: Meta, broken: BuildResult) -> bool:
     """Tell whether the zone is fetched into another file than what ``meta`` was made from."""
     was = Path(meta.file)
     return meta.file not in broken.sources and any(
