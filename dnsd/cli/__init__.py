@@ -32,6 +32,7 @@ COMMANDS = {
     "restart": "Restart a running node without losing a query.",
     "upgrade": "Have the installed version take a running node over.",
     "stop": "Stop a running node, as its service manager would.",
+    "top": "Show live what a running node is asked, by whom, and how it is.",
     "querylog": "Log the queries of a running node for a while.",
     "log-level": "Show or change from which level on a running node logs.",
     "failover": "Show what pools are answered with, and why; give orders.",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dnsd.control.tap.dnstap import DnstapKeeper
 from dnsd.control.tap.listeners import Listeners
 from dnsd.control.tap.querylog import QuerylogKeeper
+from dnsd.control.tap.top import TopKeeper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,10 +24,11 @@ class TapDesk:
         listeners = Listeners(vector.tap_control)
         self._querylog = QuerylogKeeper(vector, listeners, effective)
         self._dnstap = DnstapKeeper(vector, listeners, effective)
+        self._top = TopKeeper(vector, listeners)
 
     def commands(self) -> dict[str, Command]:
         """Return the admin commands by name."""
-        return self._querylog.commands()
+        return {**self._querylog.commands(), **self._top.commands()}
 
     async def run(self) -> None:
         """Follow the configuration for ever."""
