@@ -6,15 +6,19 @@ the node knows which RRsets it has, and the digest of each.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from dns.rdatatype import RdataType
 
 from dnsd import config
+from dnsd.build import hints, images, resolved
 from dnsd.build.contents import contents_of
+from dnsd.build.policycheck import check_file
 from dnsd.caches.listing import GivenRRset, Listing, decode
 from dnsd.config import origins
+from dnsd.config.policyfile import place_of
 from dnsd.errors import VersionError, ZoneError
 from dnsd.versions import recordfile
 from dnsd.versions._stored import records
@@ -29,13 +33,10 @@ from dnsd.zone.typenames import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from dnsd.versions.difference import ZoneDifference
     from dnsd.wire.records import Record
     from dnsd.zone.records import Zone
-
-_ADDRESSES = (RdataType.A, RdataType.AAAA)
 
 
 def between_kept(state: Path, origin: str, since: int, until: int) -> list[str]:
@@ -54,12 +55,11 @@ def between_kept(state: Path, origin: str, since: int, until: int) -> list[str]:
 def between_file(given: config.Config, zone: Zone, served: dict[str, Any]) -> list[str]:
     """Return what the file has (+) and what is served (-) where they differ.
 
-    A serial that dnsd sets, and addresses of aliases, are not in the file.
+    A serial that dnsd sets is not in the file; what a policy makes of a zone counts as in it.
     """
     origin = served["zone"]
-    left_out: set[tuple[bytes, int]] = {
-        (lower(from_text(name)), rtype) for name in served["aliases"] for rtype in _ADDRESSES
-    }
+    zone = _as_built(given, origin, Path(served["file"]), zone)
+    left_out: set[tuple[bytes, int]] = set()
     if config.TransferTerms(given).of(origin).serial != "file":
         left_out.add((lower(zone.apex), SOA))
     if served["records"]:
@@ -69,6 +69,16 @@ def between_file(given: config.Config, zone: Zone, served: dict[str, Any]) -> li
         except (OSError, VersionError) as error:
             raise ZoneError(f"the served version of {origin} cannot be read: {error}") from error
     return [*_by_listing(zone, served, left_out)]
+
+
+def _as_built(given: config.Config, origin: str, file: Path, zone: Zone) -> Zone:
+    """Return the zone with the addresses of aliases, and without hints, as its policy says."""
+    beside = place_of(given, origin, file)
+    policy, _, signer = check_file(origin, beside, zone, given.failover)
+    if policy is None:
+        return zone
+    path = resolved.path_for(given.server.state_directory, images.stem(origin))
+    return hints.followed(resolved.followed(zone, policy, signer, path).zone, policy, signer)
 
 
 def _told(difference: ZoneDifference, left_out: set[tuple[bytes, int]]) -> Iterator[str]:

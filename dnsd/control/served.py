@@ -36,7 +36,6 @@ def served_commands(rows: Mapping[str, ZoneRow], stock: Stock) -> dict[str, Comm
             "records": image.version,
             "listing": meta.listing,
             "pools": [(pool.policy.name, pool.policy.type) for pool in image.pools],
-            "aliases": [alias.rule.name for alias in image.aliases],
         }
 
     return {"zone-served": served}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.support import start_dnsd, zone
+from tests.support import make_node, start_dnsd, zone
 
 if TYPE_CHECKING:
     from tests.support import Node
@@ -56,3 +56,22 @@ def test_of_another_zone_the_rrsets_are_compared() -> None:
         file.write_text("broken\n")
         assert differing(node, "example.com", status=1) == []
         assert differing(node, "example.org", status=1) == []
+
+
+POLICY = """\
+[[pool]]
+name = "pool"
+type = "A"
+check = "none"
+hints = "follow"
+"""
+POOL = ("pool A 192.0.2.1", "pool A 192.0.2.2", "@ HTTPS 1 pool ipv4hint=192.0.2.1")
+
+
+def test_what_a_policy_makes_of_a_zone_is_no_difference() -> None:
+    given = '[transfers]\nallow_transfer = [{ network = ["127.0.0.1"] }]\n'
+    with make_node({"example.com": zone(3, *POOL)}, poll="1h", tail=given) as node:
+        (node.zones / "example.com.toml").write_text(POLICY)
+        node.start()
+        node.wait_ready()
+        assert differing(node, "example.com", status=0) == []
