@@ -120,7 +120,7 @@ class Released(NamedTuple):
 
 
 def release(book: CatalogBook, meant: Set[str]) -> Released:
-    """Return ``book`` with what it holds back of the zones ``meant`` (None: of all) done."""
+    """Return ``book`` with what it holds back of the zones ``meant`` done."""
     done = book.held.keys() & meant
     dropped = {zone for zone in done if not book.held[zone]}
     members = {zone: one for zone, one in book.members.items() if zone not in dropped}
