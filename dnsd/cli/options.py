@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from dnsd import config
+from dnsd.cli import jsonoption
 from dnsd.cli.output import echo
 from dnsd.config import paths
 from dnsd.config.units import parse_duration
@@ -29,8 +30,7 @@ config_option = click.option(
 )
 """``--config FILE``, passed as ``config_file: Path | None``."""
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-"""``--json``, passed as ``as_json: bool``."""
+json_option = jsonoption.json_option
 
 
 def when_named(ctx: click.Context, config_file: Path | None) -> Path | None:

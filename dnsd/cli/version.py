@@ -10,7 +10,7 @@ import click
 
 import dnsd
 from dnsd import hotpath
-from dnsd.cli.options import json_option
+from dnsd.cli.jsonoption import json_option
 from dnsd.cli.output import echo
 from dnsd.errors import ConfigError
 
