@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dnsd.build.resolved import TYPES, rrsets_of
 from dnsd.checks import reach
 from dnsd.wire.name import from_text, is_subdomain, to_text
-from dnsd.wire.rdata import CNAME, NS
+from dnsd.wire.rdata import CNAME, NS, ZONEMD
 from dnsd.zone.findings import Finding, Severity
 from dnsd.zone.structure import Structure
 
@@ -29,7 +29,7 @@ Fault = tuple[str, str]
 def findings(
     policy: Policy, zone: Zone, signer: Signer | None, failover: Failover | None
 ) -> Iterator[Finding]:
-    """Return what is wrong with the aliases of ``policy``; each is an error."""
+    """Return what is wrong with the aliases of ``policy``."""
     if not policy.aliases:
         return
     networks = failover.check_networks if failover else ()
@@ -44,6 +44,13 @@ def findings(
         for code, message in found:
             sentence = f"alias {rule.name}: {message}"
             yield Finding(policy.file, rule.line, Severity.ERROR, sentence, code)
+    if ZONEMD in zone.at(zone.apex):
+        sentence = (
+            "aliases change the zone's records, but its ZONEMD is the digest of those in the file: "
+            "servers that fetch the zone and verify it refuse it; remove the ZONEMD or the aliases"
+        )
+        line = policy.aliases[0].line
+        yield Finding(policy.file, line, Severity.WARNING, sentence, "alias-digest")
 
 
 def _place(rule: AliasRule, zone: Zone, structure: Structure) -> Iterator[Fault]:

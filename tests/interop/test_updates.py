@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import random
 import subprocess
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dns.exception
 import dns.message
 import dns.query
 import dns.rcode
@@ -21,7 +24,7 @@ import dns.zone
 import pytest
 
 from tests.conftest import needs
-from tests.interop.peers import HOST, Bind, Dnsd
+from tests.interop.peers import COMMAND, HOST, Bind, Dnsd
 from tests.serving import free_port
 from tests.support import until
 
@@ -281,3 +284,35 @@ def random_update(update: dns.update.UpdateMessage, dice: random.Random) -> None
             update.delete(name, rtype)
         elif name != ORIGIN:
             update.delete(name)
+
+
+def test_a_hand_over_loses_no_update_that_was_answered(server: UpdatedDnsd) -> None:
+    until(lambda: send(server.port, an_update()) == dns.rcode.NOERROR)
+    answered: list[int] = []
+    has_ended = threading.Event()
+
+    def work() -> None:
+        number = 0
+        while not has_ended.is_set():
+            update = an_update()
+            update.add(f"u{number}", 60, "A", "192.0.2.9")
+            # What is under way is cut off; the client sends it again, as it does after a SERVFAIL.
+            with suppress(OSError, EOFError, dns.exception.DNSException):
+                if send(server.port, update) == dns.rcode.NOERROR:
+                    answered.append(number)
+                    number += 1
+
+    client = threading.Thread(target=work)
+    client.start()
+    try:
+        until(lambda: answered)
+        restart = [*COMMAND, "restart", "--config", str(server.directory / "dnsd.toml")]
+        subprocess.run(restart, env=server.environ, check=True, timeout=60, capture_output=True)
+        count = len(answered)
+        until(lambda: len(answered) > count)
+    finally:
+        has_ended.set()
+        client.join()
+    until(lambda: is_given(server.port))
+    given = content(server.port)
+    assert [one for one in answered if given.get_node(f"u{one}") is None] == []

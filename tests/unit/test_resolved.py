@@ -243,6 +243,15 @@ def test_an_alias_that_cannot_be(name: str, target: str, code: str, part: str) -
     assert part in message
 
 
+def test_a_digest_and_aliases_contradict_each_other() -> None:
+    read, problems = read_policy(ALIAS, Path("example.com.toml"), ORIGIN)
+    assert read is not None, problems
+    assert not check_policy(read, load()).findings
+    digested = load(f"{TEXT}@ ZONEMD 1 1 241 {'ab' * 48}\n")
+    (finding,) = check_policy(read, digested).findings
+    assert (finding.code, finding.severity) == ("alias-digest", Severity.WARNING)
+
+
 POOL = """
 [[pool]]
 name = "status"

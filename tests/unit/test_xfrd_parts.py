@@ -203,6 +203,23 @@ def test_who_may_gets_the_zone_and_nobody_else(tmp_path: Path) -> None:
         assert refused[6:12] == bytes(6)
 
 
+def test_a_right_that_is_taken_away_holds_for_the_next_request(tmp_path: Path) -> None:
+    archive = take(tmp_path, 1)
+    known = Knowledge()
+    known.take(told(1, ""))
+    query = dns.message.make_query(ZONE, "AXFR", use_edns=False).to_wire()
+    request = SeenRequest(query, "k.", "192.0.2.1", False, 512)
+    giving = Giving(known, archive, {}, Refusals())
+    running = giving.transfer(request)
+    records = int.from_bytes(next(running)[6:8], "big")
+    known.take(ipc.ZoneTold(zone=ZONE, transfers=ZoneTransfers(), serial=1, records=""))
+    (refused,) = giving.transfer(request)
+    assert refused[3] & 0xF == dns.rcode.REFUSED
+    # What had begun is a version that the client might have had a moment before.
+    records += sum(int.from_bytes(one[6:8], "big") for one in running)
+    assert records == version(1).count + 1
+
+
 def test_a_datagram_takes_what_fits_or_says_what_there_is(tmp_path: Path) -> None:
     archive = take(tmp_path, 1, 2)
     (whole,) = ask(archive, "IXFR", is_udp=True, room=512)
