@@ -197,8 +197,8 @@ class _Lane:
             self._good += 1
         if self._good >= self._rise:
             self.level, self.decided = Level.HEALTHY, True
-        # Who was silent must answer as often as a good one before it is merely wrong, lest it
-        # come back too soon. But come back it must: all nodes may be wrong.
+        # A silent lane must answer as often as a good one before it counts as merely wrong, or the
+        # node would come back too soon. But it must come back: all nodes may be wrong.
         elif self._back() if self.level == Level.FAILED else self._wrong >= self._fall:
             self._decide(self._if_wrong, self._bad)
 

@@ -56,7 +56,7 @@ def run(path: Path | None, options: Options) -> int:
     stderr.detach(log.dropped)  # starts a thread, which gets only the rights that are left
     zones = _zones(config)
     if hotpath.VARIABLE in os.environ:
-        hotpath.implementation()  # it may not be there; else the ready line looks which it is
+        hotpath.implementation()  # a twin that is asked for may be missing: fail now
     config = without_absent_addresses(config)
     if refusal := statedir.prepare(config.server.state_directory):
         told = f"{refusal}: zones are served from memory until then; trying again"

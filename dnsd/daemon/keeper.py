@@ -32,7 +32,7 @@ LOOK_S = 1.0
 def become(vector: StateVector) -> None:
     """Become the keeper of the master that controls the node of ``vector``; never returns."""
     os.set_inheritable(vector.fd, True)
-    # Before the other one can end: what becomes of its children is for this process.
+    # Before the other master can end: this process becomes the parent of its children.
     kernel.prctl(_PR_SET_CHILD_SUBREAPER, 1)
     signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     command = [*spawn.command("dnsd.daemon.keeper"), str(vector.fd), str(vector.workers)]
@@ -53,8 +53,8 @@ def main() -> int:
             leader = _next(vector, leader)
             if leader in ended:
                 return ended[leader]
-        # One that has just handed the node on hears nothing more: so it is asked who leads first.
-        # And one that was to take it over may have been killed with the signal: the other stops.
+        # A master that has just handed the node on no longer obeys signals, so look who leads first.
+        # A new master may have been killed with the signal: then the old one must stop.
         if stop and told != leader and not waiting:
             waiting.append(stop)
         while waiting:

@@ -115,7 +115,7 @@ class NodeMaster(Master):
 
     def _pass_signals_on(self) -> None:
         """Send the other master the signals that have come since this one last looked."""
-        # From now on they wait; if this process stays, its keeper takes them.
+        # Signals wait from now on; if this process becomes a keeper, it takes them then.
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         self._postponed += self._wait(0)
         for number in self._postponed:
@@ -132,7 +132,7 @@ class NodeMaster(Master):
 
     def _look(self, now: float) -> None:
         if self._entry is None:
-            super()._look(now)  # before, it is the other one's to tell
+            super()._look(now)  # until then, the old master reports
 
     def _on_end(self, child: Child) -> None:
         super()._on_end(child)
@@ -141,8 +141,8 @@ class NodeMaster(Master):
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self._entry:
-            # A stop now may be too late to keep the other one from ending; and which control is to
-            # obey a reload is not known before it has.
+            # A stop may come too late to keep the old master from ending; and which control must
+            # obey a reload is unknown until it has ended.
             self._postponed.append(number)
             if number != signal.SIGHUP and self._entry.predecessor.has_lead:
                 self._give_up("it was told to stop")
@@ -180,7 +180,7 @@ class NodeMaster(Master):
 
     def _look_at(self, successor: Successor) -> None:
         if successor.step is HandoverStep.OVER:
-            # The service manager hears it before the other one speaks.
+            # The service manager must hear this before the new master notifies it.
             self._notify.hand_over(successor.pid)
             successor.farewell()
             self._handed = self._stopping = True
@@ -337,7 +337,7 @@ class NodeMaster(Master):
 
     def lead(self) -> None:
         """See :class:`dnsd.daemon.predecessor.Taker`."""
-        # What another control has left here: this one has not begun.
+        # It is still the heartbeat of the old control: the new one has not begun.
         self._vector.control[ControlCells.HEARTBEAT] = 0
         if self._holdings.carrier:
             self._holdings.carrier.resume()
