@@ -53,7 +53,7 @@ def main() -> int:
             leader = _next(vector, leader)
             if leader in ended:
                 return ended[leader]
-        # A master that has just handed the node on no longer obeys signals, so look who leads first.
+        # A master that has just handed the node on no longer obeys signals, so see who leads.
         # A new master may have been killed with the signal: then the old one must stop.
         if stop and told != leader and not waiting:
             waiting.append(stop)

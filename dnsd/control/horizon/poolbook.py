@@ -143,7 +143,7 @@ class PoolBook:
         stay = {version for one in here for version in _undecided(one)}
         declared = self._declared.get(key, {})
         for version in declared.keys() - stay:
-            if declared[version] != Use.IDLE:  # an idle one is the pool's account, which ends by itself
+            if declared[version] != Use.IDLE:  # idle: the account, which ends by itself
                 self._ledger.retire(version, now)
                 del declared[version]
                 self.changed = True
