@@ -33,11 +33,15 @@ _OCTETS = {"A": 4, "AAAA": 16}
 
 
 class AliasMeta(msgspec.Struct, frozen=True, kw_only=True):
-    """One RRset of an image that follows a name; ``ttl`` is that of the zone file, the longest."""
+    """One RRset of an image that follows a name; ``ttl`` is that of the zone file, the longest.
+
+    ``fallback`` are the addresses in the zone file, which are answered while nothing else is known.
+    """
 
     rule: AliasRule
     type: str
     ttl: int
+    fallback: tuple[str, ...] = ()
 
 
 class ResolvedRRset(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +101,12 @@ def read(path: Path) -> tuple[ResolvedRRset, ...]:
 def describe(policy: Policy, zone: Zone) -> tuple[AliasMeta, ...]:
     """Return the RRsets of ``zone``, as its file has it, that follow names."""
     return tuple(
-        AliasMeta(rule=rule, type=rtype, ttl=rrset.ttl)
+        AliasMeta(
+            rule=rule,
+            type=rtype,
+            ttl=rrset.ttl,
+            fallback=tuple(str(ip_address(one)) for one in rrset.rdatas),
+        )
         for rule in policy.aliases
         for rtype, rrset in rrsets_of(rule, zone)
     )

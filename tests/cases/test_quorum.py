@@ -101,7 +101,9 @@ class Site:
         return next(one for one in pool["members"] if one["address"] == address)
 
     def votes(self, name: str, address: str) -> dict[str | None, str]:
-        """Return who says what of a member, as far as it counts."""
+        """Return who says what of a member, as far as it counts; nobody while zones are loaded."""
+        if not self.report(name)["pools"]:
+            return {}
         votes = self.member(name, address)["agreement"]["votes"]
         return {vote["node"]: vote["state"] for vote in votes if vote["counted"]}
 

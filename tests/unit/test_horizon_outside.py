@@ -10,12 +10,15 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
+from dnsd.build.resolved import AliasMeta
 from dnsd.caches.acquainted import KnownSecondary
 from dnsd.caches.version import CacheQuestion, about_name, about_target
 from dnsd.config import ZoneTransfers
+from dnsd.config.policy import AliasRule
 from dnsd.config.transfers import NotifyPeer
 from dnsd.control.horizon.ask import Horizon
 from dnsd.control.horizon.outside import LAPSED, Outside
+from dnsd.control.zones.table import ServedImage, ZoneRow
 from tests.horizonsite import APEX, POOL, Content, Site
 
 SERVER = "192.0.2.54:53"
@@ -30,6 +33,7 @@ class Zones(NamedTuple):
     said: ZoneTransfers
     configured: Collection[str]
     expired: set[str]
+    aliased: dict[str, ZoneRow]
 
     def transfers_of(self, _zone: str) -> ZoneTransfers:
         return self.said
@@ -43,7 +47,8 @@ class Node:
         keeper = self.site.keeper
         self._horizon = Horizon(keeper, self.site.sweep, stamp=self.site.stamp)
         self.expired: set[str] = set()
-        self._horizon.outside = Outside(keeper, Zones(said, also, self.expired))
+        self.aliased: dict[str, ZoneRow] = {}
+        self._horizon.outside = Outside(keeper, Zones(said, also, self.expired, self.aliased))
 
     def tells(self, question: CacheQuestion) -> tuple[KnownSecondary, ...]:
         return asyncio.run(self._horizon.report(question)).secondaries
@@ -107,3 +112,18 @@ def test_a_zone_that_has_expired_may_come_back_by_itself(tmp_path: Path) -> None
         "",
         "",
     ]
+
+
+def test_the_addresses_of_an_alias_in_the_zone_file_may_come_back(tmp_path: Path) -> None:
+    """While it is resolved they are not answered; and again if it cannot be for long."""
+    node = Node(tmp_path, ZoneTransfers())
+    rule = AliasRule(name=APEX, target="cdn.example.net.")
+    meta = AliasMeta(rule=rule, type="A", ttl=60, fallback=("192.0.2.7", "192.0.2.8"))
+    node.aliased[APEX] = ZoneRow(
+        APEX, tmp_path, 0.0, served=ServedImage("i", 1, 1, aliases=(meta,))
+    )
+    assert node.doubts(about_target("192.0.2.8")) == (
+        "192.0.2.8 is answered for the alias example.com. A while its target cannot be resolved: "
+        "remove it from the zone file"
+    )
+    assert not any(map(node.doubts, (about_target("192.0.2.9"), about_name(APEX, "A"))))

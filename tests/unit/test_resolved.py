@@ -83,6 +83,13 @@ def addresses(zone: Zone, rtype: int = A, owner: bytes = APEX) -> list[str]:
 # -- in the zone ----------------------------------------------------------------------------------
 
 
+def test_what_follows_is_described_with_the_addresses_in_the_zone_file() -> None:
+    policy = checked(ALIAS).policy
+    assert policy is not None
+    found = [(one.type, one.ttl, one.fallback) for one in resolved.describe(policy, load())]
+    assert found == [("A", 300, ("192.0.2.1",)), ("AAAA", 300, ("2001:db8::1",))]
+
+
 @pytest.mark.parametrize(
     ("source", "name"), [("", "cdn.example.net."), ("b.example.net.", "b.example.net.")]
 )

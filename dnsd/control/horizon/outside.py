@@ -1,7 +1,8 @@
 """Finds what others have to do with the zones that a question concerns.
 
 Secondaries answer from them: those are the servers that are notified. Who else may fetch a zone, or
-is told by a secondary, a node does not know. And a primary may bring a zone back that has expired.
+is told by a secondary, a node does not know. And what is not answered now may be again: a primary
+may confirm a zone that has expired, the target of an alias may not be resolved for long.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from dnsd.wire import name as names
 from dnsd.wire.member import is_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from dnsd.build.poolmeta import PoolMeta
+    from dnsd.build.resolved import AliasMeta
     from dnsd.caches.report import LedgerLine
     from dnsd.caches.version import CacheQuestion
     from dnsd.config import ZoneTransfers
@@ -26,13 +28,32 @@ if TYPE_CHECKING:
 
 
 LAPSED = "the zone {} has expired, and is answered again as soon as a primary confirms it"
+FALLBACK = (
+    "{} is answered for the alias {} {} while its target cannot be resolved: remove it from the "
+    "zone file"
+)
+
+
+class AliasedZone(Protocol):
+    """A zone with RRsets that follow names."""
+
+    @property
+    def aliases(self) -> tuple[AliasMeta, ...]:
+        """These RRsets, as they are served."""
+        ...
 
 
 class TransferredZones(Protocol):
     """Zones that are to be there, loaded or not, and what holds for their transfers.
 
-    Those that have ``expired`` are not answered until a primary confirms them.
+    Those that have ``expired`` are not answered until a primary confirms them. ``aliased`` are the
+    rows of those that are served with aliases.
     """
+
+    @property
+    def aliased(self) -> Mapping[str, AliasedZone]:
+        """See above."""
+        ...
 
     @property
     def expired(self) -> Collection[str]:
@@ -73,10 +94,15 @@ class Outside:
 
         Empty if it may not.
         """
-        if not self._zones.expired:
-            return ""
-        gone = sorted(self._zones_of(question, lines) & {*self._zones.expired})
-        return LAPSED.format(gone[0]) if gone else ""
+        if self._zones.expired:
+            gone = sorted(self._zones_of(question, lines) & {*self._zones.expired})
+            if gone:
+                return LAPSED.format(gone[0])
+        for row in self._zones.aliased.values():
+            for meta in row.aliases:
+                if question.target in meta.fallback:
+                    return FALLBACK.format(question.target, meta.rule.name, meta.type)
+        return ""
 
     def _zones_of(self, question: CacheQuestion, lines: Iterable[LedgerLine]) -> set[str]:
         """Return the zones that have, or had, what is asked about."""

@@ -137,6 +137,11 @@ class ZoneRow:
         return None if self.served is None else self.served.validity
 
     @property
+    def aliases(self) -> tuple[AliasMeta, ...]:
+        """What of it follows names, as it is served."""
+        return self.served.aliases if self.served else ()
+
+    @property
     def is_lost(self) -> bool:
         """Whether clients got answers once, and get none now."""
         return self.is_expired or (self.was_served and self.state == ZoneState.BROKEN)
