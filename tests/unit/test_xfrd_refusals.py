@@ -126,6 +126,7 @@ def key(
         (notification(ZONE, 1).to_wire(), "it has no primaries here"),
         (notification("aa.example.", 1).to_wire(), "there is no such zone here"),
     ],
+    ids=lambda one: one if isinstance(one, str) else "",
 )
 def test_a_refusal_says_what_is_wrong(said: list[str], message: bytes, why: str) -> None:
     Node().ask(message)
