@@ -13,9 +13,9 @@ import msgspec
 from dnsd.checks import reach
 from dnsd.checks.calculated import CalculatedCheck, nothing_known
 from dnsd.checks.command import CommandCheck
+from dnsd.checks.file import FileCheck
 from dnsd.checks.pushed import PushedCheck
 from dnsd.checks.several import SeveralChecks
-from dnsd.checks.statefile import FileCheck
 from dnsd.checks.stream import Tls
 from dnsd.checks.tcp import TcpCheck
 from dnsd.checks.tls import TlsCheck

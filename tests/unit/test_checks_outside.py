@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnsd.checks.file import AHEAD_S, FileCheck, FileState, parse
 from dnsd.checks.pushed import Board, PushedCheck, PushedState, PushTarget
 from dnsd.checks.result import Blind, Result
-from dnsd.checks.statefile import AHEAD_S, FileCheck, FileState, parse
 from dnsd.checks.targets import target_of
 from dnsd.config import Failover
 from dnsd.config.checkkeys import OneCheck
