@@ -25,6 +25,7 @@ _OF_ZONES = (
     "notify-source",
     "notify-source-v6",
 )
+_IN_ZONES = ("type", "file", "primaries", "masters", "allow-update", "update-policy")
 _IN_LISTS = ("acl", "primaries", "masters", "remote-servers", "parental-agents", "tls", "key")
 
 
@@ -263,6 +264,9 @@ class _Named:
                 )
 
     def _granted(self, one: Statement, zone: Table) -> None:
+        if not one.block:
+            advice = "dnsd takes only updates with a key: write update = [{ key, names, below }]"
+            self._outcome.lost(one.place, " ".join((one.name, *one.words)), advice)
         for rule in one.block:
             words = [rule.name, *rule.words]
             scope = {"name": "names", "subdomain": "below", "zonesub": "below"}
@@ -305,6 +309,9 @@ class _Named:
                     entry.pop("tls_ca", None)
                     add(zone, "notify", entry)
         for inner in one.block:
-            if inner.name in ZONE_LOST and inner.words not in (("no",), ("none",), ("text",)):
+            is_default = inner.words in (("no",), ("none",), ("text",))
+            if inner.name in ZONE_LOST and not is_default:
                 shown = " ".join((inner.name, *inner.words[:2]))
                 self._outcome.lost(inner.place, shown, ZONE_LOST[inner.name])
+            elif inner.name not in (*_OF_ZONES, *_IN_ZONES, *ZONE_LOST):
+                self._told(inner, inner.name)

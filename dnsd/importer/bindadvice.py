@@ -95,6 +95,15 @@ MOOT = {
         ),
         "dnsd does this by itself",
     ),
+    **dict.fromkeys(
+        (
+            *("journal", "max-ixfr-ratio", "multi-master", "try-tcp-refresh", "dialup"),
+            *("check-mx-cname", "check-srv-cname", "check-sibling", "check-wildcard"),
+            *("check-dup-records", "check-spf", "masterfile-style", "use-alt-transfer-source"),
+        ),
+        "dnsd does this by itself, or checks it always",
+    ),
+    "zone-statistics": "dnsd status ZONE, and /metrics",
     "logging": "the log goes to standard error: [log] level",
     "querylog": "dnsd logs no queries; dnsd demand says what is asked",
     "controls": "the admin socket does that",

@@ -350,6 +350,8 @@ zone "." {{ type hint; file "root"; }};
             "1 updates without a key",
         ),
         ('dlz "x" { database "y"; };', "1 dlz x"),
+        ('zone "x" { type primary; file "x"; update-policy local; };', "1 update-policy local"),
+        ('zone "x" { type primary; file "x"; never-heard 3; };', "1 never-heard 3"),
     ],
 )
 def test_what_bind_has_and_dnsd_does_not(text: str, what: str, tmp_path: Path) -> None:
