@@ -14,6 +14,10 @@ class Range(NamedTuple):
     size: int
 
 
+NONE = Range(0, 0)
+"""Of an image without pools."""
+
+
 class CellAllocator:
     """Gives out ranges of ``total`` cells, the first one that is large enough."""
 
@@ -23,6 +27,8 @@ class CellAllocator:
 
     def take(self, count: int) -> Range:
         """Return ``count`` free cells; StateError if there are not as many in a row."""
+        if count == 0:
+            return NONE  # as for nearly all of a hundred thousand zones
         at = 0
         for number, taken in enumerate(self._taken):
             if taken.first - at >= count:

@@ -16,7 +16,7 @@ from dnsd.control.horizon.shelf import Shelved
 from dnsd.control.zones.recover import recovered
 from dnsd.control.zones.table import ServedImage, ZoneRow, ZoneState, apex_of
 from dnsd.control.zones.tally import BuildTally
-from dnsd.control.zones.terms import BuildTerms
+from dnsd.control.zones.terms import BuildTerms, shared
 from dnsd.errors import StateError
 from dnsd.image.journal import Drop, Entry, Placed, Put, Unanswered
 from dnsd.image.state import ControlCells
@@ -138,7 +138,7 @@ class Publication:
         row.limits, row.loaded, row.is_early = job.limits, loaded, False
         row.is_expired = False
         row.include, row.digests = job.include, result.digests
-        row.terms = BuildTerms(job.serial, job.is_given, job.is_catalog)
+        row.terms = shared(BuildTerms(job.serial, job.is_given, job.is_catalog))
         row.findings, row.stamps, row.trouble = result.findings, result.sources, result.trouble
         row.seconds = result.seconds
         # Others would wait for the next change, if the disk has refused this version.
@@ -165,6 +165,12 @@ class Publication:
             row.building = True
             if row.state == ZoneState.LOADING:
                 self._coming.add(job.origin)
+
+    def share_paths(self, files: Mapping[str, Path]) -> None:
+        """Keep one path for each zone, not one in its row and one among those that are wanted."""
+        for origin, file in files.items():
+            if str(self.rows[origin].file) == str(file):
+                self.rows[origin].file = file
 
     def ended(self, origins: Collection[str]) -> None:
         """Write down that zones are being built no more; those without a result are in trouble."""

@@ -189,6 +189,7 @@ class Reloader:
         zones = self.config.zones
         terms = LossTerms(zones.shrink, zones.policy_grace, _meant(forced))
         loading = Loading(self._tools, self._jobs(plan.load), plan.drop, terms, self._noted)
+        self._publication.share_paths(plan.load)
         told = [self._unchanged(origin) for origin in plan.unchanged]
         told += [ZoneReport(zone=one, outcome=ZoneOutcome.EXPIRED) for one in plan.expire]
         # Others than named ones are gone already: a catalog has taken them back, for example.

@@ -18,8 +18,13 @@ class BuildTerms(NamedTuple):
     @classmethod
     def of(cls, said: ZoneTransfers) -> BuildTerms:
         """Return what follows from what is ``said`` of the transfers of a zone."""
-        return cls(said.serial, said.is_primary, said.is_catalog)
+        return shared(cls(said.serial, said.is_primary, said.is_catalog))
 
 
 AS_IN_FILE = BuildTerms()
 """The terms of a zone that nothing is said of."""
+
+
+def shared(terms: BuildTerms) -> BuildTerms:
+    """Return the same terms; of zones that nothing is said of, which are most, one object."""
+    return AS_IN_FILE if terms == AS_IN_FILE else terms
