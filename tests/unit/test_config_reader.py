@@ -96,8 +96,8 @@ def test_an_admin_socket_of_its_own() -> None:
         (
             "x = 1",
             "1: x: is unknown; the tables are [server], [zones], [anycast], [http], [failover], "
-            "[rate_limit], [demand], [log], [querylog], [dnstap], [balance], [transfers], [[zone]], "
-            "[[key]], [[catalog]], [[template]], [[service]]",
+            "[rate_limit], [demand], [log], [querylog], [dnstap], [balance], [transfers], "
+            "[[zone]], [[key]], [[catalog]], [[template]], [[service]]",
         ),
         (
             "[zones]\nx = 1",
