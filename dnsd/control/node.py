@@ -250,10 +250,7 @@ class Node:
         return [row | self._reloader.catalogs.row(row["zone"]) for row in rows]
 
     async def command_status(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what ``dnsd status`` shows; with ``few`` not each of very many zones.
-
-        Of a ``zone`` that is named there are its findings, too, and no other zone.
-        """
+        """Return what ``dnsd status`` shows; with ``few`` or a ``zone`` not all zones."""
         rows = status.rows_of(self._reloader.rows, str(request.get("zone") or ""))
         most = status.FEW if request.get("few") else None
         found = status.snapshot(self._spec, self._effective.config, self._vector, rows, most)
@@ -268,6 +265,7 @@ class Node:
             *self.hooks.problems,
             *self.out.problems,
             *self.tap.problems,
+            *(self.transfers.file_faults.values() if self.transfers else ()),
         )
         return {
             **found,

@@ -102,6 +102,13 @@ class Expired(msgspec.Struct, frozen=True, kw_only=True, tag="expired"):
     is_expired: bool
 
 
+class FileFault(msgspec.Struct, frozen=True, kw_only=True, tag="file"):
+    """Transfers: why a zone's file is not laid under its updates (RFC 2136); empty if it is."""
+
+    zone: str
+    why: str
+
+
 class OrderDone(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     """Transfers: an order was carried out, or ``fault`` says why not; ``rows`` are for ``status``.
 
@@ -156,7 +163,9 @@ FromControl = (
     | TransferOrder
     | Judged
 )
-FromTransfers = Hello | Received | Expired | OrderDone | TransferCounts | TransferSummary
+FromTransfers = (
+    Hello | Received | Expired | FileFault | OrderDone | TransferCounts | TransferSummary
+)
 
 
 def encode(message: FromControl | FromTransfers) -> bytes:

@@ -84,6 +84,7 @@ class UpdatePart:
         """Stop updating a zone; the updates stay on disk, in case it comes back."""
         if (found := self._zones.pop(zone, None)) is not None:
             found.is_given_up = True
+            self._fail(found, "")
             told = (
                 f"transfers: {zone} takes no more updates; earlier ones stay in {self._directory}"
             )
@@ -125,7 +126,7 @@ class UpdatePart:
         try:
             await self._take_over(zone, look)
         except Exception as error:  # a fault with one zone must not stop the others
-            zone.fault = f"{zone.file}: {type(error).__name__}: {error}"
+            self._fail(zone, f"{zone.file}: {type(error).__name__}: {error}")
             say("internal-error", f"transfers: {zone.told.zone}: {zone.fault}", cause=error)
 
     async def _take_over(self, zone: UpdatedFile, look: Look) -> None:
@@ -141,14 +142,20 @@ class UpdatePart:
                 # For example, the disk is full.
                 if isinstance(error, OSError | UpdateRefused | WantError):
                     zone.again_at = time.monotonic() + AGAIN_S
-                zone.fault = f"{zone.file}: {error}"
+                self._fail(zone, f"{zone.file}: {error}")
                 if zone.fault != before:
                     told = f"transfers: {zone.told.zone} stays as it is: {zone.fault}"
                     say("update-file-unusable", told, zone=zone.told.zone)
                 return
-            zone.fault = ""
+            self._fail(zone, "")
             if serial is not None:
                 self._received(zone, serial)
+
+    def _fail(self, zone: UpdatedFile, fault: str) -> None:
+        """Note what is wrong with a zone's file; empty: nothing."""
+        zone.fault = fault
+        name = zone.told.zone
+        self._tell(f"file {name}", ipc.FileFault(zone=name, why=fault))
 
     def _received(self, zone: UpdatedFile, serial: int) -> None:
         name = zone.told.zone

@@ -120,6 +120,21 @@ def test_a_worker_that_hangs_keeps_nothing_back_for_long(clock: SimpleNamespace)
 
 
 @pytest.mark.usefixtures("clock")
+def test_a_fault_of_an_updated_file_is_known_until_it_is_mended() -> None:
+    async def story(site: Site, turns: Turns) -> None:
+        for why in ("line 3: no such type", "", "line 4: no such type"):
+            site.there.send(ipc.encode(ipc.FileFault(zone="example.", why=why)))
+            await turns()
+            told = [f"example. is served as it was, with its updates: {why}"] if why else []
+            assert [*site.link.file_faults.values()] == told
+        site.there.send(ipc.encode(ipc.Hello()))
+        await turns()
+        assert site.link.file_faults == {}, "another process has found nothing yet"
+
+    play(story)
+
+
+@pytest.mark.usefixtures("clock")
 def test_what_became_of_a_version_is_told_when_it_is_answered() -> None:
     async def story(site: Site, turns: Turns) -> None:
         site.serve(1, 1)

@@ -42,6 +42,8 @@ class Control:
         self.verdict: str | None = ""
         """None: it says nothing."""
         self.told: list[int] = []
+        self.said: list[str] = []
+        """What is wrong with the file, each time that it is looked at anew."""
         self.part = self.another_process()
 
     def another_process(self) -> UpdatePart:
@@ -53,6 +55,9 @@ class Control:
         return part
 
     def _hear(self, _about: str, word: ipc.FromTransfers) -> None:
+        if isinstance(word, ipc.FileFault):
+            self.said.append(word.why)
+            return
         assert isinstance(word, ipc.Received)
         self.told.append(word.serial)
         if self.verdict is not None:
@@ -168,10 +173,12 @@ def test_an_included_file_is_part_of_the_file(tmp_path: Path) -> None:
         await until(lambda: control.version().count == 5)
         control.file.write_text(f"{TEXT}$INCLUDE {elsewhere}/more\n")
         await until(control.fault)
+        assert control.said[-1] == control.fault()
         settings = ipc.TransferSettings(transfers=control.known.settings, include=(elsewhere,))
         control.known.take(settings)
         await until(lambda: control.version().count == 4)
         await until(lambda: not control.fault())
+        assert control.said[-1] == ""
 
     play(tmp_path / "a", scene)
 

@@ -81,6 +81,8 @@ class TransferLink:
         self._number = 0
         self._orders: dict[int, tuple[asyncio.Future[str], list[dict[str, Any]]]] = {}
         self.summary = ipc.TransferSummary()
+        self.file_faults: dict[str, str] = {}
+        """What is wrong with files of zones that are updated, as sentences by zone."""
         self.counts: dict[str, int] = {}
         """What the process has counted since it started."""
 
@@ -182,8 +184,11 @@ class TransferLink:
         match message:
             case ipc.Hello():
                 assert self._correspondence
+                self.file_faults.clear()  # this process has found none yet
                 self._correspondence.bulletin.again()
                 self._tell()
+            case ipc.FileFault():
+                self._note_fault(message)
             case ipc.OrderDone():
                 self._take_done(message)
             case ipc.TransferCounts():
@@ -194,6 +199,12 @@ class TransferLink:
                 self._fetched.receive(message)
             case ipc.Expired():
                 self._fetched.age(message)
+
+    def _note_fault(self, fault: ipc.FileFault) -> None:
+        self.file_faults.pop(fault.zone, None)
+        if fault.why:
+            told = f"{fault.zone} is served as it was, with its updates: {fault.why}"
+            self.file_faults[fault.zone] = told
 
     def _take_done(self, done: ipc.OrderDone) -> None:
         found = self._orders.get(done.number)
