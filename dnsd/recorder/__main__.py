@@ -27,6 +27,8 @@ from dnsd.rights import capabilities
 if TYPE_CHECKING:
     from dnsd.recorder.spec import RecorderSpec
 
+NICE = 19
+"""On a machine that is busy, workers answer first: what is lost here is a sample."""
 IDLE_S = 0.01
 """Seconds to wait when the rings are empty: they hold some 8,000 queries each."""
 
@@ -44,6 +46,7 @@ def main() -> int:
     vector = StateVector(told.state_fd, told.seats)
     log.follow(vector.log_level)
     os.set_blocking(1, False)
+    os.nice(NICE)
     home = Home(told.sink.file)
     if not home.is_there():
         _tell(RecorderReport(0, 0, f"there is no directory {home.path}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -72,4 +73,9 @@ def _what_became(one: Tapped) -> str:
 
 def _time(at: int) -> str:
     seconds, rest = divmod(at, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 1000:06}Z"
+    return f"{_second(seconds)}.{rest // 1000:06}Z"
+
+
+@lru_cache(4)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
