@@ -114,6 +114,7 @@ def _head(found: dict[str, Any]) -> list[str]:
         *_transfers(found.get("transfers")),
         *_pools(found.get("pools")),
         *_demand(found.get("demand")),
+        *_recorded(found),
         *(f"problem: {problem}" for problem in found["problems"]),
         *(_difference(one) for one in found.get("differences", ())),
     ]
@@ -179,6 +180,17 @@ def _demand(counted: dict[str, Any] | None) -> list[str]:
     return [
         f"demand: {counted['queries']:,} queries counted for {duration(counted['seconds'])}, "
         f"{sample}; see dnsd demand"
+    ]
+
+
+def _recorded(found: dict[str, Any]) -> list[str]:
+    """Return a line for each place that queries are written to."""
+    log = found.get("querylog") or {"on": False}
+    places = [("query log", log["file"], log)] if log["on"] else []
+    places += [("dnstap", one["to"], one) for one in found.get("dnstap") or ()]
+    return [
+        f"{what}: to {place}, {one['written']:,} queries written, {one['lost']:,} lost"
+        for what, place, one in places
     ]
 
 

@@ -46,7 +46,8 @@ def main() -> int:
     vector = StateVector(told.state_fd, told.seats)
     log.follow(vector.log_level)
     os.set_blocking(1, False)
-    os.nice(NICE)
+    with suppress(OSError):  # a filter of the service's may refuse it
+        os.nice(NICE)
     home = Home(told.sink.file)
     if not home.is_there():
         _tell(RecorderReport(0, 0, f"there is no directory {home.path}"))

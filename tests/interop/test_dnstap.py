@@ -71,6 +71,8 @@ def test_a_socket_is_read_by_fstrm_capture_and_its_file_by_others(tmp_path: Path
             until(lambda: dnstap(dnsd)["written"] > 100, "the others")
             found = dnstap(dnsd)
             assert (found["lost"], found["fault"], found["to"]) == (0, "", str(path))
+            told = dnsd.run("status", "--config", str(dnsd.config)).stdout
+            assert f"dnstap: to {path}, " in told
     lines = read("dnstap-ldns", "-q", "-r", file).splitlines()
     assert len(lines) >= 200
     assert {line.split()[2] for line in lines} == {"AQ", "AR"}

@@ -116,6 +116,7 @@ def test_nothing_waits_without_saying_so() -> None:
         "watching.py": "--watch ends with Ctrl-C, and has ordered nothing",
         "stats.py": "it measures, and has ordered nothing",
         "horizon.py": "--wait has ordered nothing",
+        "top.py": "it looks, and has ordered nothing",
     }
     found = set()
     for path in PLACES:

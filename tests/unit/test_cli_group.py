@@ -15,7 +15,7 @@ from dnsd.errors import AdminError, ConfigError, DnsdError, NotRunning
 
 COMMANDS = [
     *("serve", "check", "explain", "status", "zones", "stats", "reload", "zone"),
-    *("config", "restart", "upgrade", "stop", "querylog", "log-level"),
+    *("config", "restart", "upgrade", "stop", "top", "querylog", "log-level"),
     *("failover", "rto", "demand", "horizon", "declare"),
     *("anycast", "drain", "undrain", "withdraw", "announce", "balance", "backend"),
     *("import", "bird-config"),
