@@ -76,6 +76,8 @@ class Laws:
         """When something last happened that may bring an address back."""
         self.lost: dict[int, float] = {}
         """Nodes whose orders are gone, since when, if no order has been acknowledged since."""
+        self.ordered_since: set[int] = set()
+        """Nodes that may have obeyed an order since then: who gives one may hear nothing of it."""
         self.judged = 0
         self.safe = 0
         self._failures: dict[tuple[int, str], list[float]] = defaultdict(list)
@@ -227,8 +229,8 @@ class Laws:
         """Judge that nothing is SAFE by a node that has pools, and has lost their orders."""
         for index, at in self.lost.items():
             machine = self._world.machines[index]
-            if machine.declared_dead and machine.life is None:
-                continue  # nobody is led anywhere by it
+            if index in self.ordered_since or (machine.declared_dead and machine.life is None):
+                continue  # it misses nothing any more, or nobody is led anywhere by it
             known = machine.contents and not machine.unruled and machine.changed < since
             if known and at < since:
                 raise Broken(f"lost: {target} is SAFE, and node {machine.name} has lost its orders")

@@ -96,6 +96,7 @@ class Operators:
             laws.orders.pop(key, None)
         with_time = {"for": amount} if limited else {}
         about = {**self._pool, "force": True, "member": target}
+        laws.ordered_since.add(machine.index)
         try:
             with laws.bringing_back(back | laws.forced_back(machine)):
                 asking = world.net.ask(machine, machine, command, **about, **request, **with_time)
@@ -132,6 +133,7 @@ class Operators:
             laws.open[key].add(asked)
         about = {**self._pool, "force": True, "member": target}
         at = zones.EPOCH + start + machine.wall
+        laws.ordered_since.add(machine.index)
         try:
             with laws.bringing_back(back | laws.forced_back(machine)):
                 found = await world.net.ask(machine, machine, command, **about, **request, at=at)

@@ -247,6 +247,7 @@ class World:
             self._forget(machine, lost=True)
         if is_known:
             self.laws.lost[machine.index] = self.loop.now
+            self.laws.ordered_since.discard(machine.index)
 
     def _stop_node(self, machine: Machine, amount: float) -> None:
         """Stop a node as the service manager does; it is started again later."""
