@@ -7,6 +7,7 @@ to, and notes pools as the hot path does. Nothing here sleeps.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 from functools import cache
 from ipaddress import ip_address
@@ -322,7 +323,7 @@ class Site:
 
 
 def remove_images() -> None:
-    """Delete what :func:`built` has made."""
-    for path in _directory().iterdir():
-        path.unlink()
-    _directory().rmdir()
+    """Delete what :func:`built` has made; what another module builds is made again."""
+    shutil.rmtree(_directory())
+    _directory.cache_clear()
+    built.cache_clear()
