@@ -91,6 +91,7 @@ class Node:
             "STATE_DIRECTORY": str(self.state),
             "PYTHONPATH": str(Path(package.__file__).parent.parent),
         }
+        self.environ.pop("COLUMNS", None)  # of a terminal, which those who run the tests may have
 
     # -- processes ----------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,12 +53,17 @@ def test_what_is_asked_is_seen_with_names_rates_and_refusals() -> None:
         assert "\x1b" not in text
 
 
+def heeds_interrupts() -> None:
+    """What a shell has started in the background ignores them, and so does what that starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_terminal_is_as_before_when_it_ends() -> None:
     with start_dnsd(ZONES, workers=1) as dnsd, asked(dnsd):
         command = [*dnsd.command, "top", "--config", str(dnsd.config)]
         screen = pexpect.spawn(
             command[0], command[1:], env={**dnsd.environ, "TERM": "xterm"}, timeout=30,
-            encoding="utf-8", dimensions=(40, 120),
+            encoding="utf-8", dimensions=(40, 120), preexec_fn=heeds_interrupts,
         )  # fmt: skip
         screen.expect_exact(ALTERNATE)
         for _ in range(2):

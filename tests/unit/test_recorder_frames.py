@@ -195,7 +195,11 @@ def test_a_reader_that_is_missing_is_tried_again_after_longer_and_longer_pauses(
 
 
 def test_a_reader_that_speaks_something_else_is_refused_by_its_words(tmp_path: Path) -> None:
-    reader = Reader(tmp_path / "s", lambda sock: sock.sendall(b"HTTP/1.1 400 Bad"))
+    def talk(sock: socket.socket) -> None:
+        assert sock.recv(4096)
+        sock.sendall(b"HTTP/1.1 400 Bad")
+
+    reader = Reader(tmp_path / "s", talk)
     told = DnstapSink(str(tmp_path / "s"), "", 0, "", "", queries=True, responses=True)
     sink = sink_of(told)
     assert not sink.write([ONE], NOON)
