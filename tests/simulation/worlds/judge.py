@@ -191,11 +191,10 @@ def _given(site: Site, question: CacheQuestion) -> frozenset[frozenset[str]]:
     )
 
 
-def durable_left(machine: Machine, target: str, ago: float) -> float | None:
+def durable_left(machine: Machine, target: str) -> float | None:
     """Return for how long ``target`` is held by what the disk of ``machine`` says now.
 
-    With the margin; None: there is no account, or it does not go back to what was answered so many
-    seconds ``ago``, and so nothing is safe.
+    With the margin; None: there is no account, and so nothing is safe.
     """
     path = machine.state / ledgerfile.NAME
     if not path.exists():
@@ -205,6 +204,4 @@ def durable_left(machine: Machine, target: str, ago: float) -> float | None:
     except StateError:
         return None
     report = ledger.report(machine.clock, about_target(target))
-    if report.kept < ago:
-        return None
     return max((line.left for line in report.lines), default=float("-inf")) + MARGIN_S

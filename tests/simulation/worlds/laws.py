@@ -280,7 +280,7 @@ class Laws:
             if key.node != machine.index or hold.until <= now:
                 continue
             for target in key.addresses:
-                left = judge.durable_left(machine, target, now - hold.composed)
+                left = judge.durable_left(machine, target)
                 if left is not None and left < hold.until - now - ROUNDED_S:
                     raise Broken(
                         f"account: the disk of node {machine.name} knows of {target} for "

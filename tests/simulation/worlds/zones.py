@@ -110,10 +110,8 @@ class Content(NamedTuple):
 
     @property
     def addresses(self) -> frozenset[str]:
-        """All addresses, or names, that may be given out: without a policy what the file has."""
-        in_file = self.members[:1] if self.is_named else self.members
-        members = in_file if self.terms is None else self.members
-        return frozenset((*members, *([self.host] if self.host else [])))
+        """All addresses that may be given out."""
+        return frozenset((*self.members, *([self.host] if self.host else [])))
 
 
 def members(number: int, *, named: bool) -> tuple[str, ...]:
