@@ -148,12 +148,17 @@ def parse_by_dnspython(rtype: int, tokens: Sequence[Token], origin: bytes) -> by
         # dnspython raises whatever its helpers do: ValueError, binascii.Error, struct.error...
         if isinstance(error.__cause__, BadName):
             raise BadRdata(f"in the {type_name(rtype)} record {error.__cause__}") from None
+        if feed.has_ended and str(error).startswith("expecting "):
+            error = ValueError(_ENDS)
         raise BadRdata(f"{_invalid(rtype, tokens, error)}{_hint(rtype)}") from None
     if rdata is None or len(rdata) > MAX_RDATA:
         raise BadRdata(
             f"the data of the {type_name(rtype)} record is longer than 65535 octets: shorten it"
         )
     return rdata
+
+
+_ENDS = "it ends too early"
 
 
 class _Token(DnsToken):
@@ -175,6 +180,8 @@ class _Feed(Tokenizer):
         self._tokens = iter(tokens)
         self._origin = origin
         self._next: Token | None = None
+        self.has_ended = False
+        """Whether more than there is has been asked for."""
 
     def get(self, want_leading: bool = False, want_comment: bool = False) -> DnsToken:  # noqa: ARG002
         """Return the next token; white space only when it is asked for and there is some."""
@@ -184,6 +191,7 @@ class _Feed(Tokenizer):
         token = self._next or next(self._tokens, None)
         self._next = None
         if token is None:
+            self.has_ended = True
             return DnsToken(EOF)
         if want_leading and token.spaced:
             self._next = token
@@ -205,6 +213,8 @@ class _Feed(Tokenizer):
         relativize_to: dns.name.Name | None = None,  # noqa: ARG002
     ) -> dns.name.Name:
         """Return the name that ``token`` is, always absolute."""
+        if token.is_eol_or_eof():
+            raise ValueError(_ENDS)
         if not token.is_identifier():
             raise BadName("a name stands in quotes: remove them")
         text = token.text if isinstance(token, _Token) else str(token.value)
@@ -220,7 +230,7 @@ def _invalid(rtype: int, tokens: Sequence[Token], error: Exception | None = None
 
 
 def _reason(error: Exception | None) -> str:
-    text = str(error or "")
+    text = str(error or "").removesuffix(".")
     if text in _SAYS_NOTHING:
         return ""
     return f": {shown(text.encode('latin-1', 'replace').decode('latin-1'))}"

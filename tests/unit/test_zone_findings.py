@@ -119,7 +119,7 @@ def test_what_a_text_file_shows_badly(text: str | bytes, expected: list[tuple[st
             "@ 300 SOA ns1 host 1 7200 3600 1209600 many\n@ NS ns1.example.org.\n",
             [
                 "1: error: 'ns1 host 1 7200 3600 1209600 many' is not valid SOA data: DNS TTL "
-                "value is not well-formed. (write for example SOA ns1.example.com. "
+                "value is not well-formed (write for example SOA ns1.example.com. "
                 "hostmaster.example.com. 2024010101 7200 3600 1209600 300) [bad-rdata]"
             ],
             id="an SOA that is wrong is not missing",
